@@ -1,0 +1,59 @@
+"""The command ``filmroom``: one command group per module; heavy imports happen inside commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from filmroom import __version__
+from filmroom.cli import archive, browse, demo, fetch, service
+from filmroom.cli.errors import exit_code_for, explain
+from filmroom.errors import FilmroomError
+
+app = typer.Typer(
+    name="filmroom",
+    help="An archive for cancer images that speaks NBIA, and the client for it and for TCIA.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for module in (demo, archive, service, browse, fetch):
+    module.register(app)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - the shape of an option callback
+    if value:
+        typer.echo(f"filmroom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the command line; every deliberate error becomes one sentence and an exit code."""
+    try:
+        app()
+    except FilmroomError as error:
+        sys.stderr.write(explain(error))
+        sys.exit(exit_code_for(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted; what was finished is kept, run the same command again to go on.\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The one table from exception to exit code, and the sentence a person reads.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was refused (quarantine), 4 not found,
+5 data missing or damaged, 6 no connection, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from filmroom import errors
+
+# Subclasses stand before their bases: the first match decides.
+_EXIT_CODES: tuple[tuple[type[errors.FilmroomError], int], ...] = (
+    (errors.DicomError, 1),
+    (errors.InvalidInput, 2),
+    (errors.NotFound, 4),
+    (errors.VerificationFailed, 5),
+    (errors.IncompleteTransfer, 5),
+    (errors.DigestMismatch, 5),
+    (errors.ServerUnreachable, 6),
+    (errors.FilmroomError, 1),
+)
+
+
+def exit_code_for(error: errors.FilmroomError) -> int:
+    """Return the exit code of an error."""
+    return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+
+
+def explain(error: errors.FilmroomError) -> str:
+    """Return the error as text for a terminal: the sentence, and the advice below it."""
+    text = f"Error: {error}\n"
+    return f"{text}{error.advice}\n" if error.advice else text

@@ -1,0 +1,193 @@
+"""Every error Filmroom raises on purpose, as one tree.
+
+The tree knows nothing of HTTP or of terminals: ``server/errors.py`` turns a class into a status and a
+body, ``cli/errors.py`` turns it into a sentence and an exit code.
+
+::
+
+    FilmroomError
+    ├── InvalidInput              the caller gave something that cannot be used
+    │   ├── MissingParameter
+    │   ├── UnknownParameter
+    │   ├── UnknownFormat
+    │   └── DicomError            a file or object is not usable DICOM
+    │       ├── NotDicom          no DICOM at all: a bystander
+    │       ├── UnreadableDicom   claims to be DICOM and cannot be read
+    │       ├── TruncatedDicom    ends before its data elements do
+    │       └── IllegalIdentifier a UID or ID that is missing or breaks the standard
+    ├── IdentityConflict          same UID, other bytes or other parents
+    ├── NotFound                  absent, or not visible to this viewer: never told apart
+    ├── AccessDenied              the caller must log in, or its login is not valid
+    ├── CatalogError
+    │   ├── SchemaMismatch        the catalogue has another schema version than this program
+    │   └── CatalogBusy
+    ├── StoreError
+    │   ├── ObjectMissing
+    │   ├── ObjectExists
+    │   ├── ObjectChanged         an object is not what it was when it was catalogued
+    │   └── StoreFull
+    ├── ArchiveInUse              another process holds what this one needs
+    ├── MissingExtra              an optional dependency is not installed
+    ├── TransferError             something between client and server failed
+    │   ├── ServerUnreachable
+    │   ├── ServerError           the server answered with an error
+    │   ├── BadAnswer             the answer breaks the protocol
+    │   ├── IncompleteTransfer    fewer bytes or files than promised
+    │   └── DigestMismatch        bytes arrived that are not the bytes that were promised
+    └── VerificationFailed        files on disk are missing or damaged
+"""
+
+from __future__ import annotations
+
+
+class FilmroomError(Exception):
+    """Base of every error raised on purpose.
+
+    ``str(error)`` is one sentence for a person; ``advice`` says what to do about it, where we know.
+    """
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidInput(FilmroomError):
+    """The caller gave something that cannot be used; nothing was changed."""
+
+
+class MissingParameter(InvalidInput):
+    """A required parameter is absent."""
+
+
+class UnknownParameter(InvalidInput):
+    """A parameter that the operation does not know, where unknown ones are refused."""
+
+
+class UnknownFormat(InvalidInput):
+    """An output format that the operation does not offer."""
+
+
+class DicomError(InvalidInput):
+    """A file or object is not usable DICOM. ``reason`` is a short stable code for reports."""
+
+    reason = "unusable"
+
+
+class NotDicom(DicomError):
+    """The bytes are not DICOM at all: a bystander, to be skipped and counted."""
+
+    reason = "not-dicom"
+
+
+class UnreadableDicom(DicomError):
+    """The bytes claim to be DICOM and cannot be read."""
+
+    reason = "unreadable"
+
+
+class TruncatedDicom(DicomError):
+    """The file ends before its data elements do."""
+
+    reason = "truncated"
+
+
+class IllegalIdentifier(DicomError):
+    """A required identifier is missing or breaks PS3.5 (UID: section 9.1)."""
+
+    reason = "illegal-identifier"
+
+
+class IdentityConflict(FilmroomError):
+    """An identifier is already taken by other bytes or by other parents."""
+
+    reason = "conflict"
+
+
+class NotFound(FilmroomError):
+    """The thing does not exist, or the viewer may not know that it does."""
+
+
+class AccessDenied(FilmroomError):
+    """The caller must log in, or the login that was given is not valid."""
+
+
+class CatalogError(FilmroomError):
+    """The catalogue cannot be used."""
+
+
+class SchemaMismatch(CatalogError):
+    """The catalogue's schema is older or newer than this program."""
+
+
+class CatalogBusy(CatalogError):
+    """The catalogue stayed locked by another writer for longer than we wait."""
+
+
+class StoreError(FilmroomError):
+    """The object store cannot do what was asked."""
+
+
+class ObjectMissing(StoreError):
+    """An object that the catalogue knows is not in the store."""
+
+
+class ObjectExists(StoreError):
+    """An object of that key is already there; objects are never overwritten."""
+
+
+class ObjectChanged(StoreError):
+    """An object's size or content is not what it was when it was catalogued."""
+
+
+class StoreFull(StoreError):
+    """No space is left for the object."""
+
+
+class ArchiveInUse(FilmroomError):
+    """Another process holds the port or the folder that this one needs."""
+
+
+class MissingExtra(FilmroomError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the extra '{extra}'.", advice=f"Install it: pip install 'filmroom[{extra}]'"
+        )
+        self.extra = extra
+
+
+class TransferError(FilmroomError):
+    """Something between client and server failed."""
+
+
+class ServerUnreachable(TransferError):
+    """No connection, or it broke before an answer."""
+
+
+class ServerError(TransferError):
+    """The server answered with an error status; ``status`` is the HTTP status code."""
+
+    def __init__(self, message: str, *, status: int, advice: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.status = status
+
+
+class BadAnswer(TransferError):
+    """The server's answer breaks the protocol it speaks."""
+
+
+class IncompleteTransfer(TransferError):
+    """Fewer bytes or files arrived than were promised."""
+
+
+class DigestMismatch(TransferError):
+    """Bytes arrived that are not the bytes that were promised."""
+
+
+class VerificationFailed(FilmroomError):
+    """Files on disk are missing or damaged."""

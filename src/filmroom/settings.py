@@ -1,0 +1,118 @@
+"""Every setting: its name, environment variable, default and meaning, in one table.
+
+An option given on the command line beats the environment, the environment beats the default. Options,
+``filmroom settings`` and the documentation are derived from :data:`SETTINGS`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from filmroom.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. ``default`` is text, as the environment would hold it; empty means unset."""
+
+    name: str
+    default: str
+    help: str
+    kind: str = "text"  # text | integer | switch
+
+    @property
+    def variable(self) -> str:
+        """The environment variable, for example ``FILMROOM_DATA``."""
+        return f"FILMROOM_{self.name.upper()}"
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("data", "", "Folder of the embedded archive (default: the user's data folder)."),
+    Setting("database_url", "", "Catalogue address; default: SQLite in the data folder."),
+    Setting("store_url", "", "Store address; default: the folder `store` in the data folder."),
+    Setting("server", "", "Server that the client speaks to; default: the public TCIA service."),
+    Setting("host", "127.0.0.1", "Address that the server listens on."),
+    Setting("port", "8080", "Port that the server listens on.", kind="integer"),
+    Setting("workers", "1", "Number of server processes.", kind="integer"),
+    Setting("public_url", "", "Address under which users reach the server, where a proxy stands in front."),
+    Setting("log_format", "auto", "Server log: `json`, `console`, or `auto` (console on a terminal)."),
+    Setting("log_level", "info", "Server log level: debug, info, warning, error."),
+    Setting("metrics_from_anywhere", "no", "Serve /metrics to more than this machine.", kind="switch"),
+    Setting("agreement_file", "", "Text file with the site's user agreement, put into each LICENSE."),
+    Setting("ingest_processes", "0", "Processes that read files at ingest; 0: one per core.", kind="integer"),
+)
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+TCIA_SERVER = "https://nbia.cancerimagingarchive.net"
+"""Base address of the public TCIA service, the client's default."""
+
+
+def get(name: str, override: str | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """Return the text of a setting: ``override`` if given, else the environment's, else the default."""
+    setting = _BY_NAME[name]
+    if override is not None:
+        return override
+    value = (os.environ if environ is None else environ).get(setting.variable)
+    return setting.default if value is None or value == "" else value
+
+
+def get_integer(name: str, override: int | None = None) -> int:
+    """Return an integer setting.
+
+    :raises InvalidInput: when the environment holds something else than a whole number.
+    """
+    if override is not None:
+        return override
+    text = get(name)
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidInput(f"{_BY_NAME[name].variable} must be a whole number, not {text!r}.") from None
+
+
+def get_switch(name: str) -> bool:
+    """Return a yes/no setting.
+
+    :raises InvalidInput: when the environment holds neither.
+    """
+    text = get(name).strip().lower()
+    if text in {"1", "yes", "true", "on"}:
+        return True
+    if text in {"0", "no", "false", "off"}:
+        return False
+    raise InvalidInput(f"{_BY_NAME[name].variable} must be yes or no, not {text!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAddress:
+    """Where an archive lies: its data folder, catalogue and store."""
+
+    data: Path
+    database_url: str
+    store_url: str
+
+    @classmethod
+    def resolve(
+        cls, data: str | Path | None = None, database_url: str | None = None, store_url: str | None = None
+    ) -> ArchiveAddress:
+        """Work the three addresses out from options, environment and defaults.
+
+        A data folder given as an option is taken whole: catalogue and store addresses from the
+        environment, which name another archive, do not mix with it.
+        """
+        environ: Mapping[str, str] = {} if data is not None else os.environ
+        text = str(data) if data is not None else get("data")
+        if not text:
+            import platformdirs
+
+            text = platformdirs.user_data_dir("filmroom", appauthor=False)
+        folder = Path(text).expanduser().absolute()
+        return cls(
+            data=folder,
+            database_url=get("database_url", database_url, environ) or f"sqlite:///{folder / 'catalog.sqlite'}",
+            store_url=get("store_url", store_url, environ) or (folder / "store").as_uri(),
+        )
