@@ -113,6 +113,7 @@ class ArchiveAddress:
         folder = Path(text).expanduser().absolute()
         return cls(
             data=folder,
-            database_url=get("database_url", database_url, environ) or f"sqlite:///{folder / 'catalog.sqlite'}",
+            database_url=get("database_url", database_url, environ)
+            or f"sqlite:///{folder / 'catalog.sqlite'}",
             store_url=get("store_url", store_url, environ) or (folder / "store").as_uri(),
         )

@@ -55,7 +55,11 @@ def human_size(size: float) -> str:
 
 
 def print_records(
-    records: Iterable[Mapping[str, Any]], columns: Sequence[str], fmt: Format, *, empty: str = "Nothing found."
+    records: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    fmt: Format,
+    *,
+    empty: str = "Nothing found.",
 ) -> None:
     """Print records in one of the formats.
 
@@ -63,7 +67,11 @@ def print_records(
     :param empty: what to tell a person when there is nothing; JSON and CSV stay machine-readable.
     """
     if fmt is Format.JSON:
-        json.dump([{key: _plain(value) for key, value in record.items()} for record in records], sys.stdout, indent=2)
+        json.dump(
+            [{key: _plain(value) for key, value in record.items()} for record in records],
+            sys.stdout,
+            indent=2,
+        )
         say()
     elif fmt is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
