@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 Encoding = Literal["identity", "deflate"]
@@ -231,7 +230,7 @@ class ItemOutcome:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineItem:
-    """An object that was refused and kept for a person to decide on."""
+    """An object that was refused; its bytes are kept at ``location`` for a person to decide on."""
 
     id: int
     source: str
@@ -240,7 +239,7 @@ class QuarantineItem:
     size: int
     created: dt.datetime
     assignment: Assignment | None
-    copy: Path | None = None
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""The one module that knows SQLite from PostgreSQL: engines, transactions, upserts, driver errors.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a committed transaction survives a power cut. Writers
+take the write lock at once (``BEGIN IMMEDIATE``), so that a transaction never fails half-way for want of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from filmroom.errors import CatalogBusy, CatalogError, InvalidInput
+
+_BUSY_TIMEOUT_MS = 60_000
+
+
+def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA journal_size_limit = 67108864")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.execute("PRAGMA mmap_size = 1073741824")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+class Database:
+    """Connections to one catalogue; safe for threads, not to be carried over a fork."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare the connections; nothing is opened yet.
+
+        :raises InvalidInput: when the address is not one of SQLite or PostgreSQL.
+        """
+        try:
+            self.url = sa.make_url(url)
+        except sa.exc.ArgumentError:
+            raise InvalidInput("The catalogue address is not a database URL.") from None
+        self.backend = self.url.get_backend_name()
+        if self.backend == "sqlite":
+            self._read = sa.create_engine(self.url, pool_size=16, max_overflow=32)
+            self._write = sa.create_engine(self.url, pool_size=1, max_overflow=8)
+            _prepare_sqlite(self._read, "BEGIN")
+            _prepare_sqlite(self._write, "BEGIN IMMEDIATE")
+        elif self.backend == "postgresql":
+            self._read = self._write = sa.create_engine(
+                self.url.set(drivername="postgresql+psycopg"), pool_size=16, max_overflow=32, pool_pre_ping=True
+            )
+        else:
+            raise InvalidInput(f"A catalogue lies in SQLite or PostgreSQL, not in {self.backend!r}.")
+
+    @property
+    def path(self) -> Path | None:
+        """The file of a SQLite catalogue, else None."""
+        return Path(self.url.database) if self.backend == "sqlite" and self.url.database else None
+
+    def exists(self) -> bool:
+        """Return whether the catalogue has any table."""
+        path = self.path
+        if path is not None and not path.exists():
+            return False
+        with self.reading() as connection:
+            return bool(sa.inspect(connection).get_table_names())
+
+    def make_folder(self) -> None:
+        """Create the folder that a SQLite catalogue lies in, readable by its owner alone."""
+        path = self.path
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A read transaction. Keep it short: a long one stops SQLite from folding its log back."""
+        with _translated(), self._read.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A write transaction: committed at the end, rolled back on any error."""
+        with _translated(), self._write.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._read.dispose()
+        self._write.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn driver errors into ours."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        text = str(error.orig)
+        if "locked" in text or "busy" in text:
+            raise CatalogBusy(
+                "The catalogue stayed locked by another writer for a minute.",
+                advice="Wait for the other command to end, then run this one again.",
+            ) from error
+        raise CatalogError(f"The catalogue cannot be used: {text}.") from error
+    except sa.exc.DBAPIError as error:
+        raise CatalogError(f"The catalogue refused an operation: {error.orig}.") from error
+
+
+def insert_or_add(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]], add: Sequence[str]
+) -> None:
+    """Insert rows; where the primary key is taken, add the columns ``add`` to what is there."""
+    if not rows:
+        return
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table)
+    statement = statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: table.c[name] + statement.excluded[name] for name in add},
+    )
+    connection.execute(statement, list(rows))
+
+
+def insert_returning_ids(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
+) -> list[int]:
+    """Insert rows and return their new ids in the order of ``rows``."""
+    if not rows:
+        return []
+    statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return [row[0] for row in connection.execute(statement, list(rows))]
+
+
+def chunks(values: Sequence[Any], size: int = 500) -> Iterator[Sequence[Any]]:
+    """Split values for ``IN`` lists, which databases bound."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
