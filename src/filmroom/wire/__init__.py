@@ -1,0 +1,1 @@
+"""What travels between client and server: columns, formats, operations, each declared once."""
