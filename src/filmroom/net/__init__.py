@@ -1,0 +1,1 @@
+"""HTTP as decisions without I/O: addresses, retries, ranges."""
