@@ -1,0 +1,62 @@
+"""The ZIP of one series as NBIA delivers it: member names, LICENSE and MD5 list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Literal
+
+from filmroom.model.entities import SeriesContent, StoredInstance
+from filmroom.store.zip_layout import ZipEntry, ZipLayout
+
+Names = Literal["numbered", "acquisition"]
+
+LICENSE_NAME = "LICENSE"
+MD5_NAME = "md5hashes.csv"
+_MISSING = "Not Specified"
+
+
+def licence_text(content: SeriesContent, agreement: str = "") -> str:
+    """Return the text of a series' LICENSE member; ``agreement`` is the site's user agreement."""
+    return (
+        f"License Information. The {content.collection or _MISSING} collection is distributed under the "
+        f"{content.licence_name or _MISSING} at {content.licence_url or _MISSING} By downloading the data, "
+        f"you agree to abide by terms of this license.\n{agreement}"
+    )
+
+
+def member_names(content: SeriesContent, names: Names) -> Iterator[tuple[str, StoredInstance]]:
+    """Yield member name and instance, in order.
+
+    ``numbered``: ``00000001.dcm`` and so on. ``acquisition``: ``A-I.dcm``, where A counts the acquisitions
+    and I the instances inside one, padded to the digits of the number of distinct acquisition and instance
+    numbers in the series.
+    """
+    instances = content.instances
+    if names == "numbered":
+        for index, instance in enumerate(instances, 1):
+            yield f"{index:08d}.dcm", instance
+        return
+    width_a = len(str(len({instance.acquisition_number for instance in instances})))
+    width_i = len(str(len({instance.instance_number for instance in instances})))
+    groups = groupby(instances, key=lambda instance: instance.acquisition_number)
+    for acquisition, (_, members) in enumerate(groups, 1):
+        for index, instance in enumerate(members, 1):
+            yield f"{acquisition:0{width_a}d}-{index:0{width_i}d}.dcm", instance
+
+
+def series_zip(content: SeriesContent, *, names: Names, licence: str | None, md5: bool) -> ZipLayout:
+    """Plan the ZIP of a series.
+
+    :param licence: text of the LICENSE member (see :func:`licence_text`); None leaves it out.
+    :param md5: whether ``md5hashes.csv`` ends the archive.
+    """
+    entries: list[ZipEntry] = []
+    if licence is not None:
+        entries.append((LICENSE_NAME, licence.encode("utf-8", "replace")))
+    images = list(member_names(content, names))
+    entries += images
+    if md5:
+        rows = [f"{name},{instance.md5.hex()}" for name, instance in images]
+        entries.append((MD5_NAME, "\n".join(["Filename,MD5Hash", *rows, ""]).encode()))
+    return ZipLayout.plan(entries)
