@@ -7,6 +7,7 @@ take the write lock at once (``BEGIN IMMEDIATE``), so that a transaction never f
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,18 @@ def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
         connection.exec_driver_sql(begin)
 
 
+def lock_file(descriptor: int) -> None:
+    """Take an exclusive lock on an open file, waiting for it; the lock dies with the process."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
 class Database:
     """Connections to one catalogue; safe for threads, not to be carried over a fork."""
 
@@ -60,7 +73,10 @@ class Database:
             _prepare_sqlite(self._write, "BEGIN IMMEDIATE")
         elif self.backend == "postgresql":
             self._read = self._write = sa.create_engine(
-                self.url.set(drivername="postgresql+psycopg"), pool_size=16, max_overflow=32, pool_pre_ping=True
+                self.url.set(drivername="postgresql+psycopg"),
+                pool_size=16,
+                max_overflow=32,
+                pool_pre_ping=True,
             )
         else:
             raise InvalidInput(f"A catalogue lies in SQLite or PostgreSQL, not in {self.backend!r}.")
@@ -85,6 +101,22 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+    @contextmanager
+    def creation_lock(self) -> Iterator[None]:
+        """Let one process at a time make a new catalogue; the others wait and find it made."""
+        path = self.path
+        if path is None:
+            with self._write.connect() as connection:
+                connection.execute(sa.text("SELECT pg_advisory_lock(7060515)"))
+                try:
+                    yield
+                finally:
+                    connection.execute(sa.text("SELECT pg_advisory_unlock(7060515)"))
+            return
+        with path.with_name(path.name + ".creating").open("w") as lock:
+            lock_file(lock.fileno())
+            yield
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

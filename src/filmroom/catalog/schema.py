@@ -9,6 +9,8 @@ Names are lower_snake so that PostgreSQL does not fold them. Times are naive UTC
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -47,8 +49,8 @@ metadata = MetaData(
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def _type(attribute: Attribute) -> TypeEngine[object]:
-    kinds: dict[str, TypeEngine[object]] = {
+def _type(attribute: Attribute) -> TypeEngine[Any]:
+    kinds: dict[str, TypeEngine[Any]] = {
         "text": String(attribute.length),
         "date": Date(),
         "integer": BigInteger(),
@@ -57,7 +59,7 @@ def _type(attribute: Attribute) -> TypeEngine[object]:
     return kinds[attribute.kind]
 
 
-def _attribute_columns(level: Level, *leave_out: str) -> list[Column[object]]:
+def _attribute_columns(level: Level, *leave_out: str) -> list[Column[Any]]:
     return [
         Column(attribute.column, _type(attribute), nullable=not attribute.required)
         for attribute in at_level(level)

@@ -1,0 +1,227 @@
+"""The catalogue's face: every question and every change, each in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from filmroom.catalog import administration, content, ledger, read, upgrade
+from filmroom.catalog.database import Database, chunks
+from filmroom.catalog.schema import instance
+from filmroom.errors import CatalogError
+from filmroom.model.access import VisibleSet
+from filmroom.model.entities import (
+    Collection,
+    Download,
+    IncomingInstance,
+    ItemOutcome,
+    Licence,
+    QuarantineItem,
+    SeriesContent,
+    StoredInstance,
+)
+from filmroom.model.naming import uid_digest
+from filmroom.model.queries import Query
+
+
+class Catalog:
+    """One open catalogue. Safe for threads; a forked process opens its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> Catalog:
+        """Open an existing catalogue.
+
+        :param url: a database address: ``sqlite:///…`` or ``postgresql://…``.
+        :raises CatalogError: when there is none. :raises SchemaMismatch: when it has another schema.
+        """
+        database = Database(url)
+        if not database.exists():
+            raise CatalogError(
+                f"There is no archive at {database.url.render_as_string(hide_password=True)}.",
+                advice="Make one with: filmroom ingest, or: filmroom serve",
+            )
+        upgrade.check(database)
+        return cls(database)
+
+    @classmethod
+    def create(cls, url: str) -> Catalog:
+        """Open a catalogue, making an empty one where none is."""
+        database = Database(url)
+        if not database.exists():
+            database.make_folder()
+            with database.creation_lock():
+                if not database.exists():
+                    upgrade.upgrade(database)
+        upgrade.check(database)
+        return cls(database)
+
+    @classmethod
+    def upgrade(cls, url: str) -> tuple[str | None, str]:
+        """Bring a catalogue to this program's schema; return the revisions before and after."""
+        database = Database(url)
+        if not database.exists():
+            raise CatalogError("There is no archive to upgrade.")
+        before = upgrade.present_revision(database)
+        if before is None:
+            upgrade.check(database)
+        upgrade.upgrade(database)
+        database.close()
+        return before, upgrade.newest_revision()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    def rows(self, query: Query, visible: VisibleSet) -> Iterator[list[read.Row]]:
+        """Yield what answers a question, in pages that are never empty; see ``model.queries``."""
+        return read.read(self._database, query, visible)
+
+    def series_content(self, series_uid: str, visible: VisibleSet) -> SeriesContent:
+        """Return what a download of a series consists of. :raises NotFound:"""
+        with self._database.reading() as connection:
+            return content.series_content(connection, series_uid, visible)
+
+    def instance(self, series_uid: str, sop_uid: str, visible: VisibleSet) -> StoredInstance:
+        """Return one instance of a series. :raises NotFound:"""
+        with self._database.reading() as connection:
+            return content.one_instance(connection, series_uid, sop_uid, visible)
+
+    # -- ingest --------------------------------------------------------------------------------------
+
+    def known_digests(self, sop_uids: Sequence[str]) -> dict[str, bytes]:
+        """Return the SHA-256 of those instances that are already catalogued, by SOP Instance UID."""
+        by_digest = {uid_digest(uid): uid for uid in sop_uids}
+        found: dict[str, bytes] = {}
+        with self._database.reading() as connection:
+            for some in chunks(list(by_digest)):
+                statement = sa.select(instance.c.uid_digest, instance.c.sha256)
+                for digest, sha256 in connection.execute(statement.where(instance.c.uid_digest.in_(some))):
+                    found[by_digest[bytes(digest)]] = bytes(sha256)
+        return found
+
+    def begin_run(self, key: str) -> ledger.IngestRun:
+        """Start an ingest run, or go on with the unfinished one of the same key."""
+        with self._database.writing() as connection:
+            return ledger.begin_run(connection, key)
+
+    def add_batch(self, run_id: int, sources: Sequence[str]) -> int:
+        """Write a batch into the ledger before work on it starts; return its id."""
+        with self._database.writing() as connection:
+            return ledger.add_batch(connection, run_id, sources)
+
+    def finished_sources(self, run_id: int) -> Iterator[str]:
+        """Yield the sources of the batches of a run that are done."""
+        with self._database.reading() as connection:
+            batches = ledger.finished_batches(connection, run_id)
+        for batch_id in batches:
+            with self._database.reading() as connection:
+                sources = ledger.batch_sources(connection, batch_id)
+            yield from sources
+
+    def commit_batch(
+        self,
+        batch_id: int | None,
+        incoming: Sequence[IncomingInstance],
+        refused: Sequence[ledger.Refusal] = (),
+    ) -> list[ItemOutcome]:
+        """Store a batch in one transaction: instances, totals, facets, quarantine, and the batch itself.
+
+        Returns one outcome per incoming instance, in order: ``stored``, ``present`` (the same bytes are
+        there already) or ``quarantined`` (an identity rule is broken; its bytes stay at their location).
+        The bytes at every location must be durable before the call.
+        """
+        with self._database.writing() as connection:
+            return ledger.commit_batch(connection, batch_id, incoming, refused)
+
+    def end_run(self, run_id: int, summary: dict[str, Any]) -> None:
+        """Close an ingest run."""
+        with self._database.writing() as connection:
+            ledger.end_run(connection, run_id, summary)
+
+    def unreferenced(self, keys: Sequence[str]) -> list[str]:
+        """Return those store keys that nothing refers to, so that their objects can be deleted."""
+        if not keys:
+            return []
+        with self._database.writing() as connection:
+            return ledger.forget_unused(connection, keys)
+
+    # -- quarantine ----------------------------------------------------------------------------------
+
+    def quarantine(self) -> list[QuarantineItem]:
+        """Return the refused objects, oldest first."""
+        with self._database.reading() as connection:
+            return list(ledger.quarantine_items(connection))
+
+    def quarantine_item(self, item_id: int) -> QuarantineItem:
+        """Return one refused object. :raises NotFound:"""
+        with self._database.reading() as connection:
+            for item in ledger.quarantine_items(connection, item_id):
+                return item
+        raise ledger.no_such_item(item_id)
+
+    def drop_quarantine(self, item_id: int) -> list[str]:
+        """Forget one refused object; return the store keys to delete. :raises NotFound:"""
+        with self._database.writing() as connection:
+            return ledger.drop_quarantine(connection, item_id)
+
+    # -- administration ------------------------------------------------------------------------------
+
+    def collections(self) -> list[Collection]:
+        """Return every collection with its totals, by name; for administration, not for viewers."""
+        with self._database.reading() as connection:
+            return administration.collections(connection)
+
+    def set_collection(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        description_uri: str | None = None,
+        licence: Licence | None = None,
+        third_party: bool | None = None,
+        access: str | None = None,
+        create: bool = False,
+    ) -> None:
+        """Set what is given on a collection and its series; the change is recorded. :raises NotFound:"""
+        with self._database.writing() as connection:
+            administration.set_collection(
+                connection,
+                name,
+                description=description,
+                description_uri=description_uri,
+                licence=licence,
+                third_party=third_party,
+                access=access,
+                create=create,
+            )
+
+    def record_downloads(self, downloads: Sequence[Download]) -> None:
+        """Add deliveries to the audit."""
+        with self._database.writing() as connection:
+            administration.record_downloads(connection, downloads)
+
+    def downloads(self, limit: int = 1_000) -> list[Download]:
+        """Return the newest deliveries of the audit, newest first."""
+        with self._database.reading() as connection:
+            return administration.downloads(connection, limit)
+
+    def counts(self) -> dict[str, int]:
+        """Return collections, patients, studies, series, instances, bytes and quarantined."""
+        with self._database.reading() as connection:
+            return administration.counts(connection)

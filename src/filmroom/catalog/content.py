@@ -1,0 +1,104 @@
+"""Where the bytes of a series lie, for a viewer who may have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from filmroom.catalog.read import acquisition_order
+from filmroom.catalog.schema import collection, instance, series, site, stored_object
+from filmroom.catalog.visible import visible_series
+from filmroom.errors import NotFound
+from filmroom.model.access import VisibleSet
+from filmroom.model.entities import Location, SeriesContent, StoredInstance
+from filmroom.model.naming import uid_digest
+
+_INSTANCE_COLUMNS = (
+    instance.c.sop_instance_uid,
+    instance.c.size,
+    instance.c.md5,
+    instance.c.sha256,
+    instance.c.crc32,
+    stored_object.c.object_key,
+    instance.c.object_offset,
+    instance.c.stored_length,
+    stored_object.c.size.label("object_size"),
+    stored_object.c.modified_ns,
+    instance.c.encoding,
+    stored_object.c.in_place,
+    instance.c.instance_number,
+    instance.c.acquisition_number,
+)
+
+
+def _stored(row: Any) -> StoredInstance:
+    return StoredInstance(
+        sop_instance_uid=row.sop_instance_uid,
+        size=row.size,
+        md5=bytes(row.md5),
+        sha256=bytes(row.sha256),
+        crc32=row.crc32,
+        location=Location(
+            key=row.object_key,
+            offset=row.object_offset,
+            length=row.stored_length,
+            object_size=row.object_size,
+            modified_ns=row.modified_ns,
+            encoding=row.encoding,
+            in_place=bool(row.in_place),
+        ),
+        instance_number=row.instance_number,
+        acquisition_number=row.acquisition_number,
+    )
+
+
+def series_content(connection: sa.Connection, uid: str, visible: VisibleSet) -> SeriesContent:
+    """Return what a download of a series consists of.
+
+    :raises NotFound: when there is no such series in the viewer's set, or it has no instance.
+    """
+    head = connection.execute(
+        sa.select(
+            series.c.id,
+            collection.c.name,
+            site.c.name.label("site"),
+            series.c.licence_name,
+            series.c.licence_url,
+        )
+        .select_from(series.join(site, site.c.id == series.c.site_id).join(collection))
+        .where(visible_series(visible), series.c.series_instance_uid == uid)
+    ).one_or_none()
+    if head is None:
+        raise NotFound(f"There is no series {uid}.")
+    rows = connection.execute(
+        sa.select(*_INSTANCE_COLUMNS)
+        .select_from(instance.join(stored_object))
+        .where(instance.c.series_key == head.id)
+        .order_by(*acquisition_order())
+    )
+    instances = tuple(_stored(row) for row in rows)
+    if not instances:
+        raise NotFound(f"The series {uid} has no instances.")
+    return SeriesContent(uid, head.name, head.site, head.licence_name, head.licence_url, instances)
+
+
+def one_instance(
+    connection: sa.Connection, series_uid: str, sop_uid: str, visible: VisibleSet
+) -> StoredInstance:
+    """Return one instance of a series.
+
+    :raises NotFound: when it is not in that series, or not in the viewer's set.
+    """
+    row = connection.execute(
+        sa.select(*_INSTANCE_COLUMNS)
+        .select_from(instance.join(stored_object).join(series, series.c.id == instance.c.series_key))
+        .where(
+            visible_series(visible),
+            series.c.series_instance_uid == series_uid,
+            instance.c.uid_digest == uid_digest(sop_uid),
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no instance {sop_uid} in series {series_uid}.")
+    return _stored(row)
