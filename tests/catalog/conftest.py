@@ -29,7 +29,7 @@ def catalog(url: str) -> Iterator[Catalog]:
 
 @pytest.fixture
 def make() -> Make:
-    """Return a maker of incoming instances: ``make(sop=…, series=…, study=…, patient=…, collection=…, …)``."""
+    """Return a maker of incoming instances: ``make(sop, series, study, patient, collection=…, …)``."""
 
     def incoming(
         sop: str = "1.2.3.1",

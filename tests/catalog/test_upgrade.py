@@ -16,6 +16,7 @@ from filmroom.errors import CatalogError, InvalidInput, SchemaMismatch
 
 
 @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_the_migrations_make_the_schema_of_the_tables(catalog: Catalog) -> None:
     with catalog._database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -289,10 +289,9 @@ def _read_patients(database: Database, query: q.FindPatients, visible: VisibleSe
     for page in _paged(database, _patients(query, visible), keys):
         kept = []
         for row in page:
-            del row["id"]
             pair = (row["patient_id"], row["collection"])
             if pair != before:
-                kept.append(row)
+                kept.append({name: value for name, value in row.items() if name != "id"})
             before = pair
         if kept:
             yield kept
