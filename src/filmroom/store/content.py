@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import cast
 
 from zlib_ng import zlib_ng
@@ -182,7 +182,7 @@ class ContentReader:
             raise
         return handle
 
-    def decoded(self, instance: StoredInstance) -> Iterator[bytes]:
+    def decoded(self, instance: StoredInstance) -> Generator[bytes]:
         """Yield the instance's DICOM bytes (inflated where they lie deflated), at most 1 MiB at a time.
 
         :raises ObjectMissing: :raises ObjectChanged: also after the last chunk, when size or CRC-32 differ.
@@ -198,7 +198,7 @@ class ContentReader:
         return (handle.key, instance.location.offset, handle.modified_ns)
 
 
-def _decoded(handle: ObjectHandle, instance: StoredInstance) -> Iterator[bytes]:
+def _decoded(handle: ObjectHandle, instance: StoredInstance) -> Generator[bytes]:
     """Yield an instance's bytes; the last piece is held back until size and CRC-32 are found right."""
     location = instance.location
     inflater = zlib_ng.decompressobj(-15) if location.encoding == "deflate" else None

@@ -24,6 +24,7 @@ _LOCAL = struct.Struct("<14s3L2H")
 _CENTRAL = struct.Struct("<16s3L2H10sL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
+_OFFSET64 = struct.Struct("<2HQ")
 _END = struct.Struct("<4s4H2LH")
 
 _MAX32 = 0xFFFFFFFF
@@ -114,19 +115,20 @@ class ZipLayout:
             raw = name.encode() if _PLAIN_NAME.fullmatch(name) else _encoded_name(name)
             method, checksum, stored, size, digest = _measures(content)
             utf8 = len(raw) != len(name)
-            if offset < _MAX32 and stored < _MAX32 and size < _MAX32:
+            large = stored >= _MAX32 or size >= _MAX32
+            if not large and offset < _MAX32:
                 start = _CENTRAL_START[False, utf8, method]
                 fixed = pack(start, checksum, stored, size, len(raw), 0, _ATTRIBUTES, offset)
                 directory.append(fixed + raw)
-                offset += 30 + len(raw) + stored
             else:
                 start = _CENTRAL_START[True, utf8, method]
-                extra = _zip64_extra(size, stored, offset)
-                narrow = (min(stored, _MAX32), min(size, _MAX32), len(raw), len(extra))
-                fixed = pack(start, checksum, *narrow, _ATTRIBUTES, min(offset, _MAX32))
+                extra = _zip64_extra(size, stored, offset) if large else _OFFSET64.pack(1, 8, offset)
+                narrow = (min(stored, _MAX32), min(size, _MAX32)) if large else (stored, size)
+                at = offset if offset < _MAX32 else _MAX32
+                fixed = pack(start, checksum, *narrow, len(raw), len(extra), _ATTRIBUTES, at)
                 directory.append(fixed + raw + extra)
-                # A local header states both sizes (4 + 16 bytes more) once one of them overflows.
-                offset += 30 + len(raw) + (20 if max(stored, size) >= _MAX32 else 0) + stored
+            # A large member's local header states both sizes in 4 + 16 bytes more.
+            offset += 30 + len(raw) + stored + (20 if large else 0)
             offsets.append(offset)
             digests.append(digest)
         central = b"".join(directory)
