@@ -1,0 +1,57 @@
+# Two commands set everything up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+ARGS ?=
+TESTS ?= tests
+
+.PHONY: help demo test check docs docs-check bench clean
+
+help:
+	@echo "make demo         install into $(VENV) and run an archive with sample data (ARGS=--exit: check and end)"
+	@echo "make test         install everything and run all checks and tests"
+	@echo "make check        format, lint, types, dependencies, licences, docs (no tests)"
+	@echo "make docs         write the generated pages and build the site"
+	@echo "make bench        measure: ingest, header scan, ZIP delivery, encoding, download"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Filmroom needs Python 3.11, 3.12 or 3.13. Name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.server: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.server
+
+demo: $(VENV)/.server
+	@$(BIN)/filmroom demo $(ARGS)
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/deptry src
+	$(BIN)/python docs/licences.py
+	$(MAKE) --no-print-directory docs-check
+
+docs-check: $(VENV)/.test
+	$(BIN)/python docs/generate.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
+
+test: check
+	$(BIN)/pytest -n 2 --dist loadfile $(TESTS)
+
+docs: $(VENV)/.test
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
+
+bench: $(VENV)/.test
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

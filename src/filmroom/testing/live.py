@@ -1,0 +1,48 @@
+"""A real server on a real socket for tests, in a thread of the test's own process."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from filmroom.settings import ArchiveAddress
+
+
+@contextlib.contextmanager
+def running_server(
+    address: ArchiveAddress,
+    *,
+    host: str = "127.0.0.1",
+    agreement: str = "",
+    metrics_from_anywhere: bool = False,
+    timeout: float = 30,
+) -> Iterator[str]:
+    """Serve an archive on a free port and give its URL; make an empty archive where none is.
+
+    :param timeout: seconds to wait for the server to be ready, and again for it to end.
+    :raises RuntimeError: when the server does not become ready or does not end.
+    """
+    from filmroom.catalog import Catalog
+    from filmroom.server import run
+    from filmroom.server.app import ServerOptions
+
+    Catalog.create(address.database_url).close()
+    options = ServerOptions(agreement=agreement, metrics_from_anywhere=metrics_from_anywhere)
+    ready = threading.Event()
+    bound = run.bind(host, 0)
+    server = run.archive_server(address, options, ready.set)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [bound]}, name="filmroom-server", daemon=True
+    )
+    thread.start()
+    try:
+        if not ready.wait(timeout):
+            raise RuntimeError("The server did not become ready.")
+        yield run.server_url(host, bound)
+    finally:
+        server.should_exit = True
+        thread.join(timeout)
+        bound.close()
+        if thread.is_alive():
+            raise RuntimeError("The server did not end.")
