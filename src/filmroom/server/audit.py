@@ -1,0 +1,112 @@
+"""Who downloaded what: records gathered for at most a second and written in one transaction."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import Protocol
+
+from filmroom.model.entities import Download
+from filmroom.server.logs import get_logger
+
+_log = get_logger("filmroom.audit")
+
+
+class DownloadLedger(Protocol):
+    """The part of the catalogue that the audit writes to."""
+
+    def record_downloads(self, downloads: list[Download]) -> None:
+        """Write records in one transaction."""
+
+
+class Audit:
+    """Collects download records and commits them in groups, in a thread of its own.
+
+    What cannot be written is tried again, and again at the end; a record that is given up (the queue is
+    full, or the catalogue still refuses at the end) is written to the log, so that none is lost in silence.
+    """
+
+    def __init__(
+        self, ledger: DownloadLedger, *, interval: float = 0.5, capacity: int = 50_000, patience: float = 10
+    ) -> None:
+        """:param interval: seconds for which records are gathered before they are committed.
+
+        :param capacity: records that may wait. :param patience: seconds of trying after :meth:`close`.
+        """
+        self._ledger = ledger
+        self._interval = interval
+        self._patience = patience
+        self._waiting: queue.Queue[Download] = queue.Queue(capacity)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="filmroom-audit", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def record(self, download: Download) -> None:
+        """Hand over one record; never blocks."""
+        try:
+            self._waiting.put_nowait(download)
+        except queue.Full:
+            _give_up([download], "the audit queue is full")
+
+    def close(self) -> None:
+        """Write what waits, then stop. Returns when done, after ``patience`` seconds at the latest."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(self._patience + 2 * self._interval + 5)
+
+    def _run(self) -> None:
+        while not (self._closing.is_set() and self._waiting.empty()):
+            batch = self._gather()
+            if batch:
+                self._write(batch)
+
+    def _gather(self) -> list[Download]:
+        try:
+            batch = [self._waiting.get(timeout=0.1)]
+        except queue.Empty:
+            return []
+        self._closing.wait(self._interval)
+        while len(batch) < 1_000:
+            try:
+                batch.append(self._waiting.get_nowait())
+            except queue.Empty:
+                break
+        return batch
+
+    def _write(self, batch: list[Download]) -> None:
+        pause, closed_at = 0.1, None
+        while True:
+            try:
+                self._ledger.record_downloads(batch)
+            except Exception as error:  # noqa: BLE001 - whatever the database says, the records are kept
+                _log.error("downloads could not be recorded yet", records=len(batch), error=repr(error))
+            else:
+                return
+            if self._closing.is_set():
+                closed_at = closed_at or time.monotonic()
+                if time.monotonic() - closed_at > self._patience:
+                    _give_up(batch, "the catalogue refuses them")
+                    return
+                time.sleep(pause)
+            else:
+                self._closing.wait(pause)
+            pause = min(pause * 2, 5.0)
+
+
+def _give_up(downloads: list[Download], reason: str) -> None:
+    for download in downloads:
+        _log.error(
+            "download not recorded",
+            reason=reason,
+            series=download.series_instance_uid,
+            kind=download.kind,
+            bytes=download.bytes,
+            viewer=download.viewer,
+            address=download.address,
+            complete=download.complete,
+            at=download.at.isoformat(),
+        )

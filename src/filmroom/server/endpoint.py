@@ -1,0 +1,120 @@
+"""From a row of the operations' table to an answer: paths, methods, parameters, tokens, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from filmroom.errors import AccessDenied, InvalidInput, MissingParameter, UnknownParameter
+from filmroom.model.access import PUBLIC, Viewer, VisibleSet
+from filmroom.server.errors import error_response
+from filmroom.server.nbia import images, search
+from filmroom.server.service import Call, Service
+from filmroom.server.zip_response import RangedResponse
+from filmroom.wire.operation import ROOTS, Action, Operation
+
+OPERATION_KEY = "filmroom.operation"
+REQUEST_ID_KEY = "filmroom.request_id"
+"""Keys of the connection scope: the operation's name for log and metrics, the request's identifier."""
+
+_GUEST_TOKEN = "Bearer undefined"  # noqa: S105 - what browsers send for a token that they do not have
+_MOST_PARAMETERS = 1_000
+
+
+Handler = Callable[[Service, Call], Awaitable[Response]]
+
+
+def _first_values(query: bytes) -> dict[str, str]:
+    """Return the parameters of a query string; of a repeated one the first value.
+
+    :raises InvalidInput: when there are absurdly many, or a value holds NUL, which no database takes.
+    """
+    try:
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=_MOST_PARAMETERS
+        )
+    except ValueError:
+        raise InvalidInput("The request has too many parameters.") from None
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if "\0" in value:
+            raise InvalidInput("A parameter holds a NUL character.")
+        values.setdefault(name, value)
+    return values
+
+
+def _check(operation: Operation, params: Mapping[str, str]) -> None:
+    """:raises UnknownParameter: first, where unknown ones are refused. :raises MissingParameter:"""
+    if operation.strict:
+        for name in params:
+            if name not in operation.parameter_names:
+                allowed = ", ".join(operation.parameter_names)
+                raise UnknownParameter(
+                    f"Invalid query parameter: '{name}'. Allowed parameters are: [{allowed}]"
+                )
+    for parameter in operation.parameters:
+        if parameter.required and parameter.name not in params:
+            raise MissingParameter(operation.missing_text)
+
+
+def _viewer(operation: Operation, request: Request) -> Viewer:
+    """Return who asks. :raises AccessDenied: for a token, since this server issues none yet."""
+    if operation.auth == "public":
+        return PUBLIC
+    token = request.headers.get("authorization")
+    if token is None or token == _GUEST_TOKEN:
+        return PUBLIC
+    raise AccessDenied("The access token is not valid.")
+
+
+_HANDLERS: dict[Action, Handler] = {
+    "table": search.table,
+    "digest": search.digest,
+    "series_zip": images.series,
+    "series_zip_with_digests": images.series_with_digests,
+    "instance": images.instance,
+}
+
+
+class Endpoints:
+    """The ASGI application below ``/nbia-api``: every operation, under both roots."""
+
+    def __init__(self, service: Service, operations: tuple[Operation, ...]) -> None:
+        self._service = service
+        self._by_path = {
+            f"{root}/{operation.version}/{operation.name}": operation
+            for operation in operations
+            for root in ROOTS
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(scope, receive)
+        if isinstance(response, RangedResponse):
+            with self._service.metrics.downloads.track_inprogress():
+                await response(scope, receive, send)
+        else:
+            await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        operation = self._by_path.get(scope["path"])
+        if operation is None:
+            return PlainTextResponse("There is no such operation.", 404)
+        scope[OPERATION_KEY] = f"{operation.version}/{operation.name}"
+        allowed = (operation.method, "HEAD") if operation.method == "GET" else (operation.method,)
+        if scope["method"] not in allowed:
+            return PlainTextResponse(
+                f"This operation answers {' and '.join(allowed)} only.", 405, {"Allow": ", ".join(allowed)}
+            )
+        try:
+            params = _first_values(scope["query_string"])
+            _check(operation, params)
+            request = Request(scope, receive)
+            viewer = _viewer(operation, request)
+            call = Call(operation, params, VisibleSet(viewer, operation.scope), request)
+            return await _HANDLERS[operation.action](self._service, call)
+        except Exception as error:  # noqa: BLE001 - the table of errors decides, and logs what it must
+            return error_response(error, scope.get(REQUEST_ID_KEY, ""))

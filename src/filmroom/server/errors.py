@@ -1,0 +1,73 @@
+"""The one table from error to HTTP status and body.
+
+Nothing of the inside (paths, statements, keys) goes out: errors that are ours to mend say a general
+sentence, and the log has the rest under the request's identifier.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from starlette.responses import Response
+
+from filmroom import errors
+from filmroom.server.logs import get_logger
+
+_log = get_logger("filmroom.server")
+
+NBIA_FAILURE = "Server was not able to process your request"
+_UNREADABLE = "The stored files cannot be read at present."
+_INTERNAL = "An internal error occurred; the server's log has it under this answer's X-Request-ID."
+_BUSY = "The catalogue is busy; try again."
+_TOKEN_REFUSED = '{"error":"invalid_token","error_description":"Invalid access token"}'  # noqa: S105
+
+JSON = "application/json"
+PLAIN = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """How one class of errors is answered; ``logged``: it is a fault on our side."""
+
+    status: int
+    media: str
+    body: Callable[[Exception], str]
+    headers: dict[str, str] = field(default_factory=dict)
+    logged: bool = False
+
+
+def _message(error: Exception) -> str:
+    return str(error)
+
+
+# Subclasses stand before their bases: the first match decides. Plain text under the name of JSON is what
+# NBIA sends and clients know.
+_ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
+    (errors.MissingParameter, _Answer(400, JSON, _message)),
+    (errors.UnknownParameter, _Answer(400, JSON, _message)),
+    (errors.UnknownFormat, _Answer(400, PLAIN, lambda _: NBIA_FAILURE)),
+    (errors.InvalidInput, _Answer(400, PLAIN, _message)),
+    (errors.AccessDenied, _Answer(401, JSON, lambda _: _TOKEN_REFUSED, {"WWW-Authenticate": "Bearer"})),
+    (errors.NotFound, _Answer(404, PLAIN, lambda _: "Not found")),
+    (
+        errors.CatalogBusy,
+        _Answer(503, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_BUSY}", {"Retry-After": "1"}, True),
+    ),
+    (errors.StoreError, _Answer(500, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_UNREADABLE}", logged=True)),
+    (Exception, _Answer(500, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_INTERNAL}", logged=True)),
+)
+
+
+def error_response(error: Exception, request_id: str = "") -> Response:
+    """Return the answer to a request that failed before its answer began."""
+    answer = next(answer for kind, answer in _ANSWERS if isinstance(error, kind))
+    if answer.logged:
+        _log.error(
+            "request failed",
+            request_id=request_id,
+            error=type(error).__name__,
+            exception="".join(traceback.format_exception(error)),
+        )
+    return Response(answer.body(error), answer.status, headers=answer.headers, media_type=answer.media)

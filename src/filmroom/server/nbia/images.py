@@ -1,0 +1,103 @@
+"""Images: a series as a ZIP, one instance as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from starlette.responses import Response
+
+from filmroom.errors import NotFound
+from filmroom.model.entities import Download, SeriesContent
+from filmroom.server.service import Call, Service
+from filmroom.server.zip_response import InstanceResponse, ZipResponse
+from filmroom.store.series_zip import licence_text, series_zip
+from filmroom.store.zip_layout import ZipLayout
+from filmroom.wire.operations import read_parameters
+
+Names = Literal["numbered", "acquisition"]
+
+
+def _values(call: Call) -> dict[str, Any]:
+    values = read_parameters(call.operation, call.params)
+    assert values is not None  # noqa: S101 - these operations take no dates
+    return values
+
+
+def _denied(call: Call, series_uid: str) -> Response:
+    """Unknown, hidden and denied are one answer: existence is not disclosed."""
+    text = call.operation.denied_text.format(uid=series_uid)
+    return Response(text, 400, media_type="application/json")
+
+
+def _audited(service: Service, call: Call, series_uid: str) -> Callable[[int, bool], None]:
+    """Return what is to be called once when bytes have been delivered."""
+    client = call.request.client
+    address = client.host if client else ""
+
+    def on_end(sent: int, complete: bool) -> None:  # noqa: FBT001 - the shape that responses call
+        if sent:
+            service.audit.record(
+                Download(
+                    series_instance_uid=series_uid,
+                    kind=f"{call.operation.version}API",
+                    bytes=sent,
+                    viewer=call.visible.viewer.login,
+                    address=address,
+                    complete=complete,
+                )
+            )
+
+    return on_end
+
+
+async def _series(service: Service, call: Call, *, names: Names, md5: bool, licence: bool) -> Response:
+    series_uid = _values(call)["series_instance_uid"]
+
+    def plan() -> tuple[SeriesContent, ZipLayout]:
+        content = service.catalog.series_content(series_uid, call.visible)
+        text = licence_text(content, service.agreement) if licence else None
+        return content, series_zip(content, names=names, licence=text, md5=md5)
+
+    try:
+        content, layout = await service.in_thread(plan)
+    except NotFound:
+        return _denied(call, series_uid)
+    return ZipResponse(
+        layout,
+        service.reader,
+        filename=f"{content.series_instance_uid}.zip",
+        on_end=_audited(service, call, content.series_instance_uid),
+    )
+
+
+async def series(service: Service, call: Call) -> Response:
+    """``getImage``: LICENSE, the images, and ``md5hashes.csv`` where it is asked for."""
+    values = _values(call)
+    return await _series(
+        service,
+        call,
+        names="acquisition" if values.get("new_file_names") else "numbered",
+        md5=bool(values.get("include_md5")),
+        licence=True,
+    )
+
+
+async def series_with_digests(service: Service, call: Call) -> Response:
+    """``getImageWithMD5Hash``: the images and ``md5hashes.csv``, no LICENSE."""
+    return await _series(service, call, names="numbered", md5=True, licence=False)
+
+
+async def instance(service: Service, call: Call) -> Response:
+    """``getSingleImage``: one DICOM file."""
+    values = _values(call)
+    series_uid, sop_uid = values["series_instance_uid"], values["sop_instance_uid"]
+    try:
+        stored = await service.in_thread(lambda: service.catalog.instance(series_uid, sop_uid, call.visible))
+    except NotFound:
+        return _denied(call, series_uid)
+    return InstanceResponse(
+        stored,
+        service.reader,
+        on_end=_audited(service, call, series_uid),
+    )

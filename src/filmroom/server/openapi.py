@@ -1,0 +1,141 @@
+"""The OpenAPI 3.1 document of the API, made from the rows that serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from filmroom import __version__
+from filmroom.wire.cells import CellType
+from filmroom.wire.operation import TABLE, Operation
+from filmroom.wire.parameters import Parameter, ParameterKind
+from filmroom.wire.views import Column, View
+
+_JSON_TYPES = {
+    CellType.INTEGER: "integer",
+    CellType.CONSTANT: "integer",
+    CellType.DECIMAL: "number",
+    CellType.DOUBLE: "number",
+    CellType.BOOLEAN: "boolean",
+}
+_TABLE_MEDIA = ("application/json", "text/csv", "application/xml", "text/html")
+
+
+def _property(column: Column) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": _JSON_TYPES.get(column.type, "string")}
+    if column.doc:
+        schema["description"] = column.doc
+    if column.type.value.startswith(("yyyy", "MM-", "EEE")):
+        schema["description"] = f"{column.doc} as {column.type.value}".strip()
+    if column.type is CellType.CONSTANT:
+        schema["const"] = column.default
+    return schema
+
+
+def _view_schema(view: View) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "description": "Keys without a value are left out.",
+            "properties": {column.name: _property(column) for column in view.columns},
+        },
+    }
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if parameter.kind is ParameterKind.FORMAT:
+        schema["enum"] = ["json", "csv", "csvquoted", "csv-download", "xml", "html"]
+    if parameter.default is not None:
+        schema["default"] = parameter.default
+    description = "; ".join(text for text in (parameter.help, parameter.kind.form.help) if text)
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": parameter.required,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def _text_answer(description: str, media: str) -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": {"type": "string"}}}}
+
+
+def _answers(operation: Operation) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    if operation.media == TABLE and operation.view is not None:
+        reference = {"$ref": f"#/components/schemas/{operation.view.name}"}
+        content = {
+            media: {"schema": reference if media == "application/json" else {"type": "string"}}
+            for media in _TABLE_MEDIA
+        }
+        answers["200"] = {
+            "description": "Rows; zero bytes without a content type when there are none.",
+            "content": content,
+        }
+    elif operation.media == "text/plain":
+        answers["200"] = _text_answer("Text; zero bytes when there is none.", operation.media)
+    else:
+        answers["200"] = {
+            "description": "The bytes; a single Range is honoured.",
+            "content": {operation.media: {}},
+        }
+        answers["206"] = {"description": "The range that was asked for.", "content": {operation.media: {}}}
+        answers["304"] = {"description": "The entity tag is still the same."}
+        answers["416"] = {"description": "The range lies outside."}
+    if operation.no_rows == "no_content":
+        answers["204"] = {"description": "There is no such series, or it may not be seen."}
+    answers["400"] = _text_answer(
+        "A parameter is missing or wrong, or the images may not be had. Plain text, whatever the type says.",
+        "application/json",
+    )
+    if operation.auth == "optional":
+        answers["401"] = {"description": "The token is not valid."}
+    answers["500"] = _text_answer("The server failed.", "text/plain")
+    return answers
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": f"{operation.version}_{operation.name}",
+        "summary": operation.summary,
+        "tags": [operation.version],
+        "parameters": [_parameter(parameter) for parameter in operation.parameters],
+        "responses": _answers(operation),
+    }
+    if operation.notes:
+        described["description"] = operation.notes
+    if operation.auth == "optional":
+        described["security"] = [{}, {"bearer": []}]
+    return described
+
+
+def openapi_document(operations: Iterable[Operation], public_url: str = "") -> dict[str, Any]:
+    """Return the document as plain data. :param public_url: the server's address, where it is known."""
+    operations = tuple(operations)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    views = {operation.view.name: operation.view for operation in operations if operation.view is not None}
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Filmroom",
+            "version": __version__,
+            "summary": "An archive for cancer images that speaks NBIA.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url or "/"}],
+        "tags": [
+            {"name": "v1", "description": "Public data; unknown parameters are ignored."},
+            {"name": "v4", "description": "Current version; unknown parameters are refused."},
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": {name: _view_schema(view) for name, view in views.items()},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+    return document

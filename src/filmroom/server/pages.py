@@ -1,0 +1,122 @@
+"""The two pages for people: what this server is, and its API; no script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from html import escape
+from urllib.parse import urlencode
+
+from filmroom import __version__
+from filmroom.wire.operation import TABLE, Operation
+from filmroom.wire.operations import find_operation
+
+_STYLE = """
+:root{color-scheme:light dark;--line:#8884;--soft:#8882}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem}h2{margin-top:2.5rem;border-bottom:1px solid var(--line)}
+code{font:0.9em ui-monospace,monospace;background:var(--soft);padding:.1em .3em;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%;margin:.5rem 0}
+th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line)}
+details{border:1px solid var(--line);border-radius:.4rem;padding:.4rem .8rem;margin:.5rem 0}
+summary{cursor:pointer}
+""".strip()
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+}
+"""Headers of every page: only the one style sheet in it may take effect."""
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE}</style></head><body>{body}</body></html>"
+    )
+
+
+def home_page(collections: Sequence[str]) -> str:
+    """Return the page at ``/``. :param collections: names of those that everybody may see."""
+    items = "".join(
+        f'<li><a href="{escape(_patients_of(name))}">{escape(name)}</a></li>' for name in collections
+    )
+    held = f"<ul>{items}</ul>" if items else "<p>Nothing that is public yet.</p>"
+    return _page(
+        "Filmroom",
+        "<h1>Filmroom</h1><p>An archive for cancer images that speaks NBIA. "
+        f"Version {escape(__version__)}.</p><h2>Collections</h2>{held}"
+        '<h2>Ways in</h2><ul><li><a href="/docs">The API</a>, with examples to follow</li>'
+        '<li><a href="/nbia-api/services/v4/getSeries">All series</a> as JSON</li>'
+        '<li><a href="/openapi.json">OpenAPI document</a></li></ul>'
+        "<p>From a terminal: <code>filmroom collections --server ADDRESS</code>, "
+        "<code>filmroom download --server ADDRESS --collection NAME</code></p>",
+    )
+
+
+def _patients_of(collection: str) -> str:
+    return (
+        f"{find_operation('v4', 'getPatient').path}?{urlencode({'Collection': collection, 'format': 'html'})}"
+    )
+
+
+def _example(operation: Operation) -> str:
+    given = {
+        parameter.name: parameter.example
+        for parameter in operation.parameters
+        if parameter.required and parameter.example
+    }
+    return f"{operation.path}?{urlencode(given)}" if given else operation.path
+
+
+def _parameters(operation: Operation) -> str:
+    rows = "".join(
+        f"<tr><td><code>{escape(parameter.name)}</code></td>"
+        f"<td>{'required' if parameter.required else ''}</td>"
+        f"<td>{escape('; '.join(t for t in (parameter.help, parameter.kind.form.help) if t))}</td>"
+        f"<td><code>{escape(parameter.example)}</code></td></tr>"
+        for parameter in operation.parameters
+    )
+    return f"<table><tr><th>Parameter</th><th></th><th>Meaning</th><th>Example</th></tr>{rows}</table>"
+
+
+def _answer(operation: Operation) -> str:
+    if operation.media != TABLE or operation.view is None:
+        return f"<p>Answer: <code>{escape(operation.media)}</code></p>"
+    names = ", ".join(f"<code>{escape(column.name)}</code>" for column in operation.view.columns)
+    return f"<p>Columns: {names}</p>"
+
+
+def _operation(operation: Operation) -> str:
+    notes = f"<p>{escape(operation.notes)}</p>" if operation.notes else ""
+    example = escape(_example(operation))
+    attempt = f'<p>Try it: <a href="{example}">{example}</a></p>' if operation.method == "GET" else ""
+    return (
+        f"<details><summary><code>{operation.method} {escape(operation.path)}</code> "
+        f"{escape(operation.summary)}</summary>{notes}{_parameters(operation)}{_answer(operation)}{attempt}"
+        "</details>"
+    )
+
+
+def api_page(operations: Iterable[Operation]) -> str:
+    """Return the page at ``/docs``."""
+    by_version: dict[str, list[Operation]] = {}
+    for operation in operations:
+        by_version.setdefault(operation.version, []).append(operation)
+    sections = "".join(
+        f"<h2>Version {escape(version.removeprefix('v'))}</h2>{''.join(map(_operation, rows))}"
+        for version, rows in sorted(by_version.items(), reverse=True)
+    )
+    return _page(
+        "Filmroom API",
+        "<h1>Filmroom API</h1><p>The NBIA operations of this server. "
+        '<a href="/openapi.json">OpenAPI document</a>, <a href="/">start</a>. '
+        "Each also answers below <code>/nbia-api</code> without <code>services/</code>. "
+        "An answer without rows is zero bytes.</p>" + sections,
+    )

@@ -1,0 +1,55 @@
+"""What every handler needs: the archive, how to reach it without blocking the event loop, and the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+
+from filmroom.catalog import Catalog
+from filmroom.model.access import VisibleSet
+from filmroom.server.audit import Audit
+from filmroom.server.metrics import Metrics
+from filmroom.store.base import Store
+from filmroom.store.content import ContentReader
+from filmroom.wire.operation import Operation
+
+T = TypeVar("T")
+
+# Catalogue work that may run at once; more threads only wait for each other's interpreter lock.
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One archive as it is served. ``agreement`` is the site's user agreement, put into each LICENSE."""
+
+    catalog: Catalog
+    store: Store
+    reader: ContentReader
+    audit: Audit
+    metrics: Metrics
+    agreement: str = ""
+    threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_THREADS))
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run blocking work in the thread pool and return what it returns."""
+        return await anyio.to_thread.run_sync(work, limiter=self.threads)
+
+    async def next_of(self, items: Iterator[T]) -> T | None:
+        """Return the next item of an iterator that may block, None at its end."""
+        return await self.in_thread(lambda: next(items, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to one operation, its parameters read and its viewer known."""
+
+    operation: Operation
+    params: Mapping[str, str]
+    visible: VisibleSet
+    request: Request
