@@ -1,0 +1,160 @@
+"""When is a series done? Count, bytes, every MD5 and every file's identity agree with what was promised."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from filmroom.client.intake import DIGESTS_NAME, NOT_IMAGES
+from filmroom.client.journal import Arrival, Arrived
+from filmroom.client.layout import SeriesPlace
+from filmroom.client.receipt import LICENCE_NAME, Receipt, ReceiptFile, write_receipt
+from filmroom.client.transfer import Promise
+from filmroom.errors import BadAnswer, DicomError, DigestMismatch, IncompleteTransfer
+
+_MD5 = re.compile(r"[0-9a-fA-F]{32}")
+_LONGEST_LICENCE = 4 << 20
+
+
+def accept(
+    place: SeriesPlace,
+    arrival: Arrival,
+    promise: Promise,
+    *,
+    server: str,
+    api: str,
+    digest_of: Callable[[str], str],
+) -> Receipt:
+    """Check a series in its partial folder, put it in its place and return its receipt.
+
+    :param digest_of: asks the server for the MD5 (hex) of one SOP Instance UID; used where the archive
+        brought no list of digests.
+    :raises IncompleteTransfer, DigestMismatch, BadAnswer: when anything is not as promised.
+    """
+    images = [each for each in arrival.arrived if each.name not in NOT_IMAGES]
+    _check_amount(place.uid, images, promise)
+    identities, warnings = _identities(place, images)
+    listed = _listed_digests(place.files / DIGESTS_NAME)
+    for image in images:
+        expected = digest_of(identities[image.name]) if listed is None else listed.pop(image.name, "")
+        if not _MD5.fullmatch(expected):
+            raise BadAnswer(f"The server gives no MD5 for {image.name} of series {place.uid}.")
+        if expected.lower() != image.md5:
+            raise DigestMismatch(f"{image.name} of series {place.uid} arrived damaged: its MD5 differs.")
+    if listed:
+        raise IncompleteTransfer(
+            f"{next(iter(listed))[:80]!r} of series {place.uid} is listed but was not sent."
+        )
+    (place.files / DIGESTS_NAME).unlink(missing_ok=True)
+    text = _licence_text(place.files / LICENCE_NAME)
+    source = arrival.source
+    receipt = Receipt(
+        series_instance_uid=place.uid,
+        server=server,
+        api=api,
+        etag=source.etag if source else None,
+        licence=text.splitlines()[0] if text else None,
+        licence_text=text,
+        count=len(images),
+        bytes=sum(image.size for image in images),
+        finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        files=tuple(
+            ReceiptFile(
+                each.name,
+                each.size,
+                each.md5,
+                identities.get(each.name),
+                (place.files / each.name).stat().st_mtime_ns,
+            )
+            for each in arrival.arrived
+            if each.name != DIGESTS_NAME
+        ),
+        warnings=tuple(warnings),
+    )
+    write_receipt(place.pending_receipt, receipt)
+    place.finish()
+    return receipt
+
+
+def _check_amount(uid: str, images: Sequence[Arrived], promise: Promise) -> None:
+    size = sum(image.size for image in images)
+    if len(images) != promise.count:
+        raise IncompleteTransfer(
+            f"Series {uid} has {promise.count} objects, but the server sent {len(images)}."
+        )
+    if size != promise.bytes:
+        raise IncompleteTransfer(f"Series {uid} has {promise.bytes} bytes, but the server sent {size}.")
+
+
+def _identities(place: SeriesPlace, images: Sequence[Arrived]) -> tuple[dict[str, str], list[str]]:
+    """Return the SOP Instance UID of each image and remarks; every image must be of this series."""
+    found: dict[str, str] = {}
+    warnings: list[str] = []
+    for image in images:
+        series, instance, remark = read_identity(place.files / image.name)
+        if series != place.uid:
+            raise BadAnswer(f"{image.name} belongs to series {series[:80]!r}, not to {place.uid}.")
+        found[image.name] = instance
+        if remark:
+            warnings.append(f"{image.name}: {remark}")
+    if len(set(found.values())) != len(found):
+        raise BadAnswer(f"The server sent an object of series {place.uid} twice.")
+    return found, warnings
+
+
+def read_identity(path: Path) -> tuple[str, str, str]:
+    """Return series and SOP Instance UID of a DICOM file, and what is wrong with the file otherwise.
+
+    A file that the server itself holds damaged is still delivered; that it is damaged is said.
+
+    :raises BadAnswer: when it is not DICOM or names no UIDs.
+    """
+    from filmroom.dicom.header import read_header
+    from filmroom.dicom.source import FileSource
+
+    try:
+        with FileSource(path) as source:
+            values = read_header(source, path.name).values
+        return str(values["series_instance_uid"]), str(values["sop_instance_uid"]), ""
+    except DicomError as error:
+        remark = str(error)
+    import pydicom
+
+    try:
+        dataset = pydicom.dcmread(
+            path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID", "SOPInstanceUID"]
+        )
+        return str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID), remark
+    except Exception as error:
+        raise BadAnswer(f"The server sent {path.name}, which is not usable DICOM: {remark}") from error
+
+
+def _listed_digests(path: Path) -> dict[str, str] | None:
+    """Return file name to MD5 hex of the archive's list; None when it brought none."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise BadAnswer(f"The archive's {DIGESTS_NAME} is not text.") from None
+    listed: dict[str, str] = {}
+    for line in text.splitlines():
+        name, comma, digest = line.rpartition(",")
+        name, digest = name.strip().strip('"'), digest.strip().strip('"')
+        if not comma or not _MD5.fullmatch(digest):
+            if line.strip() and digest != "MD5Hash":
+                raise BadAnswer(f"The archive's {DIGESTS_NAME} has an illegible line: {line[:80]!r}.")
+            continue
+        if name not in NOT_IMAGES:
+            listed[name] = digest
+    return listed
+
+
+def _licence_text(path: Path) -> str | None:
+    try:
+        raw = path.read_bytes()[:_LONGEST_LICENCE]
+    except FileNotFoundError:
+        return None
+    return raw.decode("utf-8", "replace")

@@ -1,0 +1,68 @@
+"""Work shared among threads that a Ctrl-C can leave behind.
+
+A pool of :mod:`concurrent.futures` is joined when the interpreter ends, so a thread that waits for a
+silent server would hold the whole command up; these are daemons.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
+_LEAVE_AFTER = 3.0  # seconds that an interrupted command waits for its threads
+
+
+class Crew(Generic[_Task, _Result]):
+    """Runs ``work(task)`` for many tasks on a few threads; results come in the order of the tasks.
+
+    ``stop`` is set when the caller is interrupted; ``work`` should then end soon.
+    """
+
+    def __init__(self, work: Callable[[_Task], _Result], workers: int, stop: threading.Event) -> None:
+        self._work = work
+        self._workers = max(1, workers)
+        self._stop = stop
+        self._tasks: queue.SimpleQueue[tuple[int, _Task]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[int, _Result | BaseException]] = queue.SimpleQueue()
+
+    def run(self, tasks: Iterable[_Task]) -> list[_Result]:
+        """Do the work. :raises BaseException: the first that ``work`` raised, after stopping the rest."""
+        count = 0
+        for count, task in enumerate(tasks, 1):
+            self._tasks.put((count - 1, task))
+        results: dict[int, _Result] = {}
+        threads = [
+            threading.Thread(target=self._serve, daemon=True, name=f"filmroom-{number}")
+            for number in range(min(self._workers, count))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            while len(results) < count:
+                number, outcome = self._done.get()
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                results[number] = outcome
+        except BaseException:
+            self._stop.set()
+            for thread in threads:
+                thread.join(_LEAVE_AFTER / len(threads))
+            raise
+        return [results[number] for number in range(count)]
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            try:
+                number, task = self._tasks.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                outcome: _Result | BaseException = self._work(task)
+            except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, raised there
+                outcome = error
+            self._done.put((number, outcome))

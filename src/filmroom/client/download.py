@@ -1,0 +1,265 @@
+"""Many series at once: plan, fetch in parallel, report."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from filmroom.client.acceptance import accept
+from filmroom.client.connection import Connection
+from filmroom.client.crew import Crew
+from filmroom.client.layout import SeriesPlace, checked_uid, disk_error, held, writing
+from filmroom.client.receipt import Receipt, read_receipt, unchanged
+from filmroom.client.report import DownloadReport, Progress, SeriesResult
+from filmroom.client.transfer import Promise, SeriesRequest, SeriesTransfer, Stopped
+from filmroom.errors import (
+    BadAnswer,
+    FilmroomError,
+    IncompleteTransfer,
+    InvalidInput,
+    ServerUnreachable,
+    StoreFull,
+    TransferError,
+    VerificationFailed,
+)
+from filmroom.model.entities import Series
+
+SeriesLike = str | Series | Iterable[str | Series]
+_REPORT_EVERY = 0.1  # seconds between two calls of a progress callback
+_SPARE = 64 << 20  # bytes that a download leaves free on the disk
+
+
+class Archive(Protocol):
+    """What a download asks of the client."""
+
+    @property
+    def connection(self) -> Connection: ...
+    @property
+    def api(self) -> str: ...
+    def promise(self, uid: str) -> Promise: ...
+    def archive_request(self, uid: str) -> SeriesRequest: ...
+    def digest(self, sop_instance_uid: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSeries:
+    """One series of a plan; ``promise`` is None where ``error`` says why, or where it is whole already."""
+
+    place: SeriesPlace
+    promise: Promise | None = None
+    receipt: Receipt | None = None
+    error: FilmroomError | None = None
+    asked: bool = True  # whether the promise is the server's answer of now rather than an older record's
+
+
+def listed(series: SeriesLike) -> list[str | Series]:
+    """Return what is to be fetched as a list without repetitions.
+
+    :raises InvalidInput: for anything that is no Series Instance UID.
+    """
+    many = [series] if isinstance(series, str | Series) else list(series)
+    unique: dict[str, str | Series] = {}
+    for each in many:
+        if not isinstance(each, str | Series):
+            raise InvalidInput(f"Neither a UID nor a series: {each!r:.80}.")
+        unique.setdefault(checked_uid(each if isinstance(each, str) else each.series_instance_uid), each)
+    return list(unique.values())
+
+
+class Download:
+    """One call of ``client.download``."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        target: Path,
+        *,
+        workers: int,
+        overwrite: bool,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._archive = archive
+        self._target = target
+        self._workers = workers
+        self._overwrite = overwrite
+        self._progress = progress
+        self._stop = threading.Event()
+        self._nobody_there: ServerUnreachable | None = None
+        self._heard = False
+        self._lock = threading.Lock()
+        self._bytes: dict[str, int] = {}
+        self._bytes_total = self._series_done = self._series_total = 0
+        self._reported = 0.0
+
+    # plan -------------------------------------------------------------------------------------------
+    def plan(self, series: Sequence[str | Series]) -> list[PlannedSeries]:
+        """Find out, in parallel, what is there already and how large the rest is."""
+        return Crew(self._plan_one, self._workers, self._stop).run(series)
+
+    def _plan_one(self, series: str | Series) -> PlannedSeries:
+        uid = checked_uid(series if isinstance(series, str) else series.series_instance_uid)
+        place = SeriesPlace(self._target, uid)
+        try:
+            receipt = self._whole(place)
+            if receipt is not None:
+                return PlannedSeries(place, receipt=receipt)
+            if isinstance(series, Series) and series.image_count is not None and series.file_size is not None:
+                promise = Promise(series.image_count, series.file_size)
+                return PlannedSeries(place, promise, asked=False)
+            return PlannedSeries(place, self._ask(uid))
+        except FilmroomError as error:
+            return PlannedSeries(place, error=error)
+
+    def _whole(self, place: SeriesPlace) -> Receipt | None:
+        """Return the receipt of a series that is there and as it was when it was checked."""
+        if self._overwrite:
+            return None
+        try:
+            receipt = read_receipt(place.receipt)
+        except VerificationFailed:
+            return None
+        if receipt is None or receipt.series_instance_uid != place.uid:
+            return None
+        return receipt if unchanged(place.folder, receipt) else None
+
+    def _ask(self, uid: str) -> Promise:
+        # Where nobody is there, the first series finds out for all.
+        if self._nobody_there is not None:
+            raise self._nobody_there
+        try:
+            promise = self._archive.promise(uid)
+        except ServerUnreachable as error:
+            if not self._heard:
+                self._nobody_there = error
+            raise
+        self._heard = True
+        return promise
+
+    def _check_space(self, plan: Sequence[PlannedSeries]) -> None:
+        needed = sum(each.promise.bytes for each in plan if each.promise is not None)
+        for each in plan:
+            if each.promise is not None and each.place.files.is_dir():
+                there = sum(file.stat().st_size for file in each.place.files.iterdir())
+                needed -= min(there, each.promise.bytes)
+        free = shutil.disk_usage(self._target).free
+        if needed and needed + _SPARE > free:
+            raise StoreFull(
+                f"The series need {needed} bytes, but only {free} are free in {self._target}.",
+                advice="Free some space, choose another folder, or download fewer series.",
+            )
+
+    # run --------------------------------------------------------------------------------------------
+    def run(self, series: Sequence[str | Series]) -> DownloadReport:
+        """Fetch the series. Failures of single series are in the report.
+
+        :raises StoreFull: when the disk cannot hold them. :raises StoreError: when it cannot be written.
+        """
+        began = time.monotonic()
+        with writing(self._target):
+            self._target.mkdir(parents=True, exist_ok=True)
+        plan = self.plan(series)
+        self._check_space(plan)
+        self._series_total = len(plan)
+        self._bytes_total = sum(each.promise.bytes for each in plan if each.promise is not None)
+        results = Crew(self._one, self._workers, self._stop).run(plan)
+        return DownloadReport(tuple(results), time.monotonic() - began)
+
+    def _one(self, planned: PlannedSeries) -> SeriesResult:
+        place = planned.place
+        if planned.receipt is not None:
+            return self._ended(_result(planned.receipt, place, "skipped"))
+        try:
+            if planned.error is not None:
+                raise planned.error
+            with held(place):
+                result = self._fetch(planned)
+        except FilmroomError as error:
+            result = SeriesResult(place.uid, "failed", place.folder, error=error)
+        except OSError as error:
+            failure = disk_error(error, place.target)
+            result = SeriesResult(place.uid, "failed", place.folder, error=failure)
+        return self._ended(result)
+
+    def _fetch(self, planned: PlannedSeries) -> SeriesResult:
+        place = planned.place
+        if place.finish():  # an earlier run was cut off between its check and the last rename
+            receipt = self._whole(place)
+            if receipt is not None:
+                return _result(receipt, place, "ok")
+        assert planned.promise is not None  # noqa: S101
+        try:
+            return self._fetch_as(planned, planned.promise)
+        except (IncompleteTransfer, BadAnswer):
+            if planned.asked:
+                raise
+        # The record that was handed in may be older than the series: ask, and try once more.
+        return self._fetch_as(planned, self._ask(place.uid))
+
+    def _fetch_as(self, planned: PlannedSeries, promise: Promise) -> SeriesResult:
+        place = planned.place
+        connection = self._archive.connection
+        transfer = SeriesTransfer(
+            connection,
+            self._archive.archive_request(place.uid),
+            place,
+            promise,
+            stop=self._stop,
+            on_bytes=lambda count: self._count(place.uid, count),
+        )
+        arrival = transfer.run()
+        try:
+            receipt = accept(
+                place,
+                arrival,
+                promise,
+                server=connection.root,
+                api=self._archive.api,
+                digest_of=self._archive.digest,
+            )
+        except TransferError as error:
+            if not isinstance(error, ServerUnreachable):
+                shutil.rmtree(place.partial)  # whole, and wrong: the next run begins anew
+            raise
+        return replace(_result(receipt, place, "ok"), resumed_bytes=transfer.resumed_bytes)
+
+    # progress ---------------------------------------------------------------------------------------
+    def _count(self, uid: str, count: int) -> None:
+        if self._progress is None:
+            return
+        with self._lock:
+            self._bytes[uid] = count
+            now = time.monotonic()
+            if now - self._reported >= _REPORT_EVERY:
+                self._reported = now
+                self._progress(self._state(None))
+
+    def _ended(self, result: SeriesResult) -> SeriesResult:
+        with self._lock:
+            self._series_done += 1
+            if self._progress is not None:
+                self._progress(self._state(result))
+        return result
+
+    def _state(self, finished: SeriesResult | None) -> Progress:
+        return Progress(
+            sum(self._bytes.values()), self._bytes_total, self._series_done, self._series_total, finished
+        )
+
+
+def _result(receipt: Receipt, place: SeriesPlace, status: str) -> SeriesResult:
+    return SeriesResult(
+        place.uid,
+        "ok" if status == "ok" else "skipped",
+        place.folder,
+        receipt.count,
+        receipt.bytes,
+        warnings=receipt.warnings,
+    )
+
+
+__all__ = ["Download", "PlannedSeries", "SeriesLike", "Stopped", "listed"]

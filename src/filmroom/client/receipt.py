@@ -1,0 +1,89 @@
+"""The receipt of a series: what was fetched, from where, and what every file must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from filmroom.client.layout import is_uid, write_durably
+from filmroom.client.member_names import checked_member_name
+from filmroom.errors import BadAnswer, VerificationFailed
+
+LICENCE_NAME = "LICENSE"
+
+
+class ReceiptFile(msgspec.Struct, frozen=True):
+    """One file: ``size`` in bytes, ``md5`` as hex; ``modified_ns`` is its time when it was checked."""
+
+    name: str
+    size: int
+    md5: str
+    sop_instance_uid: str | None
+    modified_ns: int
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The receipt as it lies in ``.filmroom/<uid>.json``.
+
+    ``count`` and ``bytes`` are those of the DICOM files; ``licence`` is the first line of the series'
+    LICENSE and ``licence_text`` all of it; ``finished`` is UTC in ISO 8601.
+    """
+
+    series_instance_uid: str
+    server: str
+    api: str
+    etag: str | None
+    licence: str | None
+    licence_text: str | None
+    count: int
+    bytes: int
+    finished: str
+    files: tuple[ReceiptFile, ...]
+    warnings: tuple[str, ...] = ()
+    format: int = 1
+
+
+def write_receipt(path: Path, receipt: Receipt) -> None:
+    """Write a receipt durably."""
+    write_durably(path, msgspec.json.format(msgspec.json.encode(receipt), indent=1) + b"\n")
+
+
+def read_receipt(path: Path) -> Receipt | None:
+    """Return the receipt, or None where there is none.
+
+    :raises VerificationFailed: when the file is no receipt, or one of a later program.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        receipt = msgspec.json.decode(raw, type=Receipt)
+        if receipt.format != 1 or not is_uid(receipt.series_instance_uid):
+            raise VerificationFailed(f"The receipt {path} is of a kind that this program does not know.")
+        # A receipt may have been copied from anywhere: its names must not lead out of the folder.
+        for file in receipt.files:
+            checked_member_name(file.name)
+    except (msgspec.DecodeError, UnicodeDecodeError, BadAnswer) as error:
+        raise VerificationFailed(f"The receipt {path} cannot be read: {error}.") from error
+    return receipt
+
+
+def unchanged(folder: Path, receipt: Receipt) -> bool:
+    """Return whether all files are there with the size and time they had when they were checked."""
+    for file in receipt.files:
+        try:
+            stat = (folder / file.name).stat()
+        except OSError:
+            return False
+        if (stat.st_size, stat.st_mtime_ns) != (file.size, file.modified_ns):
+            return False
+    return True
+
+
+def as_dict(receipt: Receipt) -> dict[str, Any]:
+    """Return the receipt as plain data."""
+    plain: dict[str, Any] = msgspec.to_builtins(receipt)
+    return plain

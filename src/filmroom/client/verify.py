@@ -1,0 +1,162 @@
+"""Is what lies in a download folder still what was fetched? Answered offline, from the receipts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filmroom.client.crew import Crew
+from filmroom.client.layout import STATE, SeriesPlace, is_uid
+from filmroom.client.receipt import Receipt, read_receipt
+from filmroom.errors import NotFound, VerificationFailed
+
+State = Literal["whole", "missing", "damaged", "incomplete", "no receipt"]
+"""``missing``: files are absent; ``damaged``: files are not what they were; ``incomplete``: still arriving;
+``no receipt``: nothing says what should be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesCheck:
+    """What was found of one series. ``foreign`` files are not of the download; they harm nobody."""
+
+    series_instance_uid: str
+    state: State
+    folder: Path
+    files: int = 0
+    bytes: int = 0
+    missing: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    message: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the series is whole."""
+        return self.state == "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was found in a folder."""
+
+    path: Path
+    series: tuple[SeriesCheck, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every series is whole."""
+        return all(check.ok for check in self.series)
+
+    def raise_for_damage(self) -> None:
+        """:raises VerificationFailed: unless every series is whole."""
+        bad = [check for check in self.series if not check.ok]
+        if bad:
+            raise VerificationFailed(
+                f"{len(bad)} of {len(self.series)} series in {self.path} are not whole.",
+                advice=f"Mend them: filmroom repair {self.path}",
+            )
+
+
+def places(path: Path) -> list[SeriesPlace]:
+    """Return the series of a download folder, or the one whose folder is given.
+
+    :raises NotFound: when nothing of the kind is there.
+    """
+    path = path.expanduser().absolute()
+    if is_uid(path.name) and (path.parent / STATE).is_dir():
+        return [SeriesPlace(path.parent, path.name)]
+    if not path.is_dir():
+        raise NotFound(f"There is no folder {path}.")
+    uids = {entry.name for entry in path.iterdir() if entry.is_dir() and is_uid(entry.name)}
+    if (path / STATE).is_dir():
+        for entry in (path / STATE).iterdir():
+            uid = entry.name.removesuffix(".json").removesuffix(".partial").removesuffix(".old")
+            if uid != entry.name and is_uid(uid):
+                uids.add(uid)
+    if not uids:
+        raise NotFound(
+            f"There is no download in {path}.", advice="Give the folder that `filmroom download --to` wrote."
+        )
+    return [SeriesPlace(path, uid) for uid in sorted(uids)]
+
+
+def verify(path: str | os.PathLike[str], *, workers: int | None = None) -> VerifyReport:
+    """Compare every file below ``path`` with its receipt: size and MD5.
+
+    :param path: a download folder, or the folder of one series in it.
+    :raises NotFound: when there is no download.
+    """
+    found = places(Path(path))
+    number = workers or min(8, os.cpu_count() or 1)
+    checks = Crew(check_series, number, threading.Event()).run(found)
+    return VerifyReport(Path(path), tuple(checks))
+
+
+def check_series(place: SeriesPlace) -> SeriesCheck:
+    """Check one series."""
+    try:
+        receipt = read_receipt(place.receipt)
+    except VerificationFailed as error:
+        return SeriesCheck(place.uid, "no receipt", place.folder, message=str(error))
+    if place.partial.exists() and (receipt is None or not place.folder.exists()):
+        return SeriesCheck(
+            place.uid,
+            "incomplete",
+            place.folder,
+            message="The download was interrupted; repair goes on with it.",
+        )
+    if receipt is None:
+        return SeriesCheck(
+            place.uid, "no receipt", place.folder, message="Nothing says what should be in this folder."
+        )
+    if receipt.series_instance_uid != place.uid or not receipt.files:
+        return SeriesCheck(place.uid, "no receipt", place.folder, message="The receipt is of another series.")
+    return _compare(place, receipt)
+
+
+def _compare(place: SeriesPlace, receipt: Receipt) -> SeriesCheck:
+    missing: list[str] = []
+    damaged: list[str] = []
+    size = 0
+    for file in receipt.files:
+        try:
+            if digest(place.folder / file.name, file.size) == file.md5:
+                size += file.size
+            else:
+                damaged.append(file.name)
+        except (FileNotFoundError, NotADirectoryError):
+            missing.append(file.name)
+        except OSError:
+            damaged.append(file.name)
+    expected = {file.name for file in receipt.files}
+    foreign = tuple(sorted(name for name in _names(place.folder) if name not in expected))
+    state: State = "damaged" if damaged else "missing" if missing else "whole"
+    return SeriesCheck(
+        place.uid,
+        state,
+        place.folder,
+        len(receipt.files) - len(missing) - len(damaged),
+        size,
+        tuple(missing),
+        tuple(damaged),
+        foreign,
+    )
+
+
+def digest(path: Path, size: int) -> str:
+    """Return the MD5 (hex) of a file, empty when it is not a file of that size. :raises OSError:"""
+    with path.open("rb") as stream:
+        if os.fstat(stream.fileno()).st_size != size:
+            return ""
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _names(folder: Path) -> Iterator[str]:
+    if folder.is_dir():
+        for entry in folder.iterdir():
+            yield entry.name
