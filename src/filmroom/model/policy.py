@@ -119,7 +119,8 @@ def checked_address(text: str, what: str) -> str:
         or " " in address
     ):
         raise InvalidInput(
-            f"The address of a {what} begins with https:// and has at most {_MAXIMUM_URI} characters: {text!r}."
+            f"The address of a {what} begins with https:// and has at most {_MAXIMUM_URI} characters, "
+            f"not {text[:600]!r}."
         )
     return address
 
