@@ -79,7 +79,8 @@ def test_a_room_imports_only_what_the_house_allows(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_stays_small_and_says_what_it_is(path: Path) -> None:
     text = path.read_text()
-    assert len(text.splitlines()) <= 350
+    if "migrations/versions" not in path.as_posix():  # records of the past, as generated
+        assert len(text.splitlines()) <= 350
     assert path.stem not in {"utils", "helpers", "misc", "common"}
     if text.strip():
         assert ast.get_docstring(ast.parse(text)), "a module opens with what it is"

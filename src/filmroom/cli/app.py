@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from filmroom import __version__
-from filmroom.cli import archive, browse, demo, fetch, service
-from filmroom.cli.errors import exit_code_for, explain
+from filmroom.cli import archive, browse, demo, fetch, service, upkeep
+from filmroom.cli.errors import exit_code_for, explain, explain_fault
 from filmroom.errors import FilmroomError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (demo, archive, service, browse, fetch):
+for module in (demo, archive, service, browse, fetch, upkeep):
     module.register(app)
 
 
@@ -53,6 +53,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, not a traceback
+        sys.stderr.write(explain_fault(error))
+        sys.exit(70)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """The one table from exception to exit code, and the sentence a person reads.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was refused (quarantine), 4 not found,
-5 data missing or damaged, 6 no connection, 130 interrupted.
+5 data missing or damaged, 6 no connection, 70 a fault in this program, 130 interrupted.
 """
 
 from __future__ import annotations
+
+import tempfile
+import traceback
 
 from filmroom import errors
 
@@ -30,3 +33,15 @@ def explain(error: errors.FilmroomError) -> str:
     """Return the error as text for a terminal: the sentence, and the advice below it."""
     text = f"Error: {error}\n"
     return f"{text}{error.advice}\n" if error.advice else text
+
+
+def explain_fault(error: Exception) -> str:
+    """Return what to tell a person about an error that should not have happened; keep the details in a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="filmroom-fault-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as report:
+        report.write("".join(traceback.format_exception(error)))
+    return (
+        f"Error: this is a fault in filmroom ({type(error).__name__}), not in what you did.\n"
+        f"Please report it with the file {report.name}\n"
+    )

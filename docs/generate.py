@@ -1,0 +1,155 @@
+"""Write the reference pages from the tables they describe; ``--check`` fails when one is stale."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import typer
+from typer.main import get_command
+
+from filmroom.cli.app import app
+from filmroom.model.attributes import ATTRIBUTES
+from filmroom.settings import SETTINGS
+from filmroom.wire.operations import OPERATIONS, ROOTS
+from filmroom.wire.views import View
+
+REFERENCE = Path(__file__).parent / "reference"
+_NOTE = "<!-- Written by docs/generate.py from the tables in the code; edit those. -->\n\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """Every setting with its environment variable and default."""
+    rows = [
+        (f"`{setting.variable}`", f"`{setting.default}`" if setting.default else "", setting.help)
+        for setting in SETTINGS
+    ]
+    return (
+        "# Settings\n\nAn option on the command line beats the environment, the environment beats the default. "
+        "A folder given with `--data` is taken whole: addresses in the environment do not mix with it.\n\n"
+        + table(("environment variable", "default", "meaning"), rows)
+    )
+
+
+def attributes_page() -> str:
+    """Every indexed DICOM attribute."""
+    rows = [
+        (
+            f"({a.tag >> 16:04X},{a.tag & 0xFFFF:04X})",
+            a.keyword + (" *" if a.required else ""),
+            a.vr,
+            a.level,
+            f"`{a.column}`",
+            f"{a.kind}, at most {a.length} characters" if a.kind == "text" else a.kind,
+            a.unit,
+            f"PS3.3 {a.section}",
+        )
+        for a in ATTRIBUTES
+    ]
+    head = ("tag", "attribute", "VR", "level", "column", "kept as", "unit", "defined in")
+    return (
+        "# DICOM attributes\n\nWhat the archive indexes at ingest. An object without one that is marked * is refused. "
+        "Patient, study and series take the first value that is not empty.\n\n" + table(head, rows)
+    )
+
+
+def operations_page() -> str:
+    """Every operation with its parameters and columns."""
+    parts = [
+        "# NBIA operations\n\nEach answers below "
+        + " and ".join(f"`{root}/<version>/`" for root in ROOTS)
+        + ". Parameters marked * are required. No rows: status 200 and an empty body, unless said otherwise.\n"
+    ]
+    for operation in OPERATIONS:
+        parts.append(f"\n## {operation.version} {operation.name}\n\n{operation.summary}\n\n")
+        parts.append(f"`{operation.method} {operation.path}`\n\n")
+        rows = [
+            (f"`{p.name}`" + (" *" if p.required else ""), p.help, f"`{p.example}`" if p.example else "")
+            for p in operation.parameters
+        ]
+        parts.append(table(("parameter", "meaning", "example"), rows) if rows else "No parameters.\n")
+        if operation.view is not None:
+            parts.append(f"\nColumns: {_columns(operation.view)}.\n")
+        if operation.notes:
+            parts.append(f"\n{operation.notes}\n")
+    return "".join(parts)
+
+
+def _columns(view: View) -> str:
+    return ", ".join(f"`{column.name}`" for column in view.columns)
+
+
+def commands_page() -> str:
+    """Every command as ``--help`` shows it."""
+    root = get_command(app)
+    parts = [
+        "# Commands\n\nExit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but something was refused "
+        "(quarantine); 4 not found; 5 data missing or damaged; 6 no connection; 130 interrupted.\n"
+    ]
+    with typer.Context(root, info_name="filmroom") as context:
+        parts += _commands(root, context, "filmroom")
+    return "".join(parts)
+
+
+def _commands(command: object, context: object, path: str) -> list[str]:
+    parts: list[str] = []
+    names = sorted(getattr(command, "commands", {}))
+    for name in names:
+        child = command.commands[name]  # type: ignore[attr-defined]
+        here = type(context)(child, info_name=name, parent=context)  # type: ignore[call-arg]
+        if getattr(child, "commands", None):
+            parts += _commands(child, here, f"{path} {name}")
+            continue
+        parts.append(f"\n## {path} {name}\n\n{(child.help or '').strip()}\n\n")
+        rows = []
+        for parameter in child.get_params(here):
+            names_of = ", ".join(f"`{o}`" for o in (*parameter.opts, *parameter.secondary_opts))
+            if parameter.param_type_name == "argument":
+                names_of = f"`{parameter.human_readable_name}`"
+            rows.append((names_of, getattr(parameter, "help", "") or ""))
+        parts.append(table(("argument or option", "meaning"), [row for row in rows if row[0] != "`-h`, `--help`"]))
+        if child.epilog:
+            body = "\n".join(line.strip() for line in child.epilog.strip().splitlines() if line.strip())
+            head, _, rest = body.partition("\n")
+            parts.append(f"\n{head}\n\n```\n{rest}\n```\n")
+    return parts
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "attributes.md": attributes_page,
+    "operations.md": operations_page,
+    "commands.md": commands_page,
+}
+
+
+def main() -> int:
+    """Write the pages, or with ``--check`` return the number of stale ones."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")
+    check = parser.parse_args().check
+    stale = 0
+    REFERENCE.mkdir(exist_ok=True)
+    for name, make in PAGES.items():
+        path, text = REFERENCE / name, _NOTE + make()
+        if path.exists() and path.read_text() == text:
+            continue
+        if check:
+            print(f"stale: {path.name}; run: make docs")
+            stale += 1
+        else:
+            path.write_text(text)
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main())
