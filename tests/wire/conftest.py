@@ -1,0 +1,138 @@
+"""The column lists as the NBIA API guides print them, typed out, not derived from our tables."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+COLUMNS: dict[str, str] = {
+    "v1/getCollectionValues": "Collection",
+    "v1/getModalityValues": "Modality",
+    "v1/getBodyPartValues": "BodyPartExamined",
+    "v1/getManufacturerValues": "Manufacturer",
+    "v1/getPatient": (
+        "PatientId|PatientName|PatientBirthDate|PatientSex|EthnicGroup|Collection|Phantom|"
+        "SpeciesCode|SpeciesDescription"
+    ),
+    "v1/getPatientByCollectionAndModality": "PatientId",
+    "v1/NewPatientsInCollection": (
+        "PatientId|PatientName|PatientBirthDate|PatientSex|EthnicGroup|Collection|Phantom|"
+        "SpeciesCode|SpeciesDescription"
+    ),
+    "v1/getPatientStudy": (
+        "StudyInstanceUID|StudyDate|StudyDescription|AdmittingDiagnosesDescription|StudyID|"
+        "PatientAge|PatientID|PatientName|PatientBirthDate|PatientSex|EthnicGroup|Collection|"
+        "SeriesCount|LongitudinalTemporalEventType|LongitudinalTemporalOffsetFromEvent"
+    ),
+    "v1/NewStudiesInPatientCollection": (
+        "StudyInstanceUID|StudyDate|StudyDescription|AdmittingDiagnosesDescription|StudyID|"
+        "PatientAge|PatientID|PatientName|PatientBirthDate|PatientSex|EthnicGroup|Collection|"
+        "SeriesCount|LongitudinalTemporalEventType|LongitudinalTemporalOffsetFromEvent"
+    ),
+    "v1/getSeries": (
+        "SeriesInstanceUID|StudyInstanceUID|Modality|ProtocolName|SeriesDate|SeriesDescription|"
+        "BodyPartExamined|SeriesNumber|AnnotationsFlag|Collection|PatientID|Manufacturer|"
+        "ManufacturerModelName|SoftwareVersions|ImageCount|TimeStamp|LicenseName|LicenseURI|"
+        "CollectionURI|FileSize|DateReleased|StudyDesc|StudyDate|ThirdPartyAnalysis"
+    ),
+    "v1/getUpdatedSeries": (
+        "SeriesInstanceUID|StudyInstanceUID|Modality|ProtocolName|SeriesDate|SeriesDescription|"
+        "BodyPartExamined|SeriesNumber|AnnotationsFlag|Collection|PatientID|Manufacturer|"
+        "ManufacturerModelName|SoftwareVersions|ImageCount|DateReleased"
+    ),
+    "v1/getSeriesSize": "TotalSizeInBytes|ObjectCount",
+    "v1/getSOPInstanceUIDs": "SOPInstanceUID",
+    "v1/getSeriesMetaData": (
+        "Series UID|Collection|3rd Party Analysis|Data Description URI|Subject ID|Study UID|"
+        "Study Description|Study Date|Series Description|Manufacturer|Modality|SOP Class UID|"
+        "Number of Images|File Size|File Location|Series Number|License Name|License URL|"
+        "Annotation Size|Date Released|Series Date|Protocol Name|Body Part Examined|"
+        "Annotations Flag|Manufacturer Model Name|Software Versions|TimeStamp"
+    ),
+    "v4/getCollectionValues": "Collection",
+    "v4/getModalityValues": "Modality",
+    "v4/getBodyPartValues": "BodyPartExamined",
+    "v4/getManufacturerValues": "Manufacturer",
+    "v4/getPatient": (
+        "PatientId|PatientName|PatientSex|EthnicGroup|Collection|Phantom|SpeciesCode|"
+        "SpeciesDescription|Authorized"
+    ),
+    "v4/getPatientByCollectionAndModality": "PatientId|Authorized",
+    "v4/NewPatientsInCollection": (
+        "PatientId|PatientName|PatientSex|EthnicGroup|Collection|Phantom|SpeciesCode|"
+        "SpeciesDescription|Authorized"
+    ),
+    "v4/getPatientStudy": (
+        "StudyInstanceUID|StudyDate|StudyDescription|AdmittingDiagnosesDescription|StudyID|"
+        "PatientAge|PatientID|PatientName|PatientSex|EthnicGroup|Collection|SeriesCount|"
+        "LongitudinalTemporalEventType|LongitudinalTemporalOffsetFromEvent|Authorized"
+    ),
+    "v4/NewStudiesInPatientCollection": (
+        "StudyInstanceUID|StudyDate|StudyDescription|AdmittingDiagnosesDescription|StudyID|"
+        "PatientAge|PatientID|PatientName|PatientSex|EthnicGroup|Collection|SeriesCount|"
+        "LongitudinalTemporalEventType|LongitudinalTemporalOffsetFromEvent|Authorized"
+    ),
+    "v4/getSeries": (
+        "SeriesInstanceUID|StudyInstanceUID|Modality|ProtocolName|SeriesDate|SeriesDescription|"
+        "BodyPartExamined|SeriesNumber|AnnotationsFlag|Collection|Site|PatientID|PatientSex|"
+        "PatientAge|AdmittingDiagnosisDescription|Manufacturer|ManufacturerModelName|"
+        "SoftwareVersions|ImageCount|MaxSubmissionTimestamp|LicenseName|LicenseURI|"
+        "DataDescriptionURI|FileSize|ReleasedStatus|DateReleased|StudyDesc|StudyDate|"
+        "ThirdPartyAnalysis|Authorized"
+    ),
+    "v4/getUpdatedSeries": (
+        "SeriesInstanceUID|StudyInstanceUID|Modality|ProtocolName|SeriesDate|SeriesDescription|"
+        "BodyPartExamined|SeriesNumber|AnnotationsFlag|Collection|Site|PatientID|PatientSex|"
+        "PatientAge|AdmittingDiagnosisDescription|Manufacturer|ManufacturerModelName|"
+        "SoftwareVersions|ImageCount|MaxSubmissionTimestamp|LicenseName|LicenseURI|"
+        "DataDescriptionURI|FileSize|ReleasedStatus|DateReleased|StudyDesc|StudyDate|"
+        "ThirdPartyAnalysis|Authorized"
+    ),
+    "v4/getSeriesSize": "TotalSizeInBytes|ObjectCount",
+    "v4/getSOPInstanceUIDs": "SOPInstanceUID",
+}
+
+
+@pytest.fixture
+def expected_columns() -> dict[str, list[str]]:
+    """Columns of each tabular operation, by ``version/name``."""
+    return {operation: names.split("|") for operation, names in COLUMNS.items()}
+
+
+@pytest.fixture
+def series_row() -> dict[str, Any]:
+    """A series with every value set, as the catalogue gives it."""
+    return {
+        "series_instance_uid": "1.2.3",
+        "study_instance_uid": "1.2",
+        "modality": "CT",
+        "protocol_name": "Thorax, routine",
+        "series_date": dt.date(2006, 9, 7),
+        "series_desc": 'He said "5/8", & <left>',
+        "body_part_examined": "Chest",
+        "series_number": 3.0,
+        "annotations_flag": False,
+        "collection": "C-1",
+        "site": "S-1",
+        "patient_id": "P1",
+        "patient_sex": "F",
+        "patient_age": "061Y",
+        "admitting_diagnoses_desc": "Größe µ",
+        "manufacturer": "ACME, Inc.",
+        "manufacturer_model_name": "M/16",
+        "software_versions": "1.0",
+        "image_count": 2,
+        "max_submission_timestamp": dt.datetime(2024, 1, 31, 12, 5, 9, 250_000),
+        "licence_name": "CC BY 4.0",
+        "licence_url": "https://creativecommons.org/licenses/by/4.0/",
+        "description_uri": "https://doi.org/10.7937/K9%2FTCIA",
+        "file_size": 5_000_000_000,
+        "released_status": "Yes",
+        "date_released": dt.datetime(2024, 2, 1),
+        "study_desc": "Study, one",
+        "study_date": dt.date(2006, 9, 6),
+        "third_party_analysis": "NO",
+        "study_id": "77",
+        "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
+        "annotation_size": 0,
+    }
