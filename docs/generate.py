@@ -11,6 +11,7 @@ import typer
 from typer.main import get_command
 
 from filmroom.cli.app import app
+from filmroom.cli.errors import EXIT_CODES
 from filmroom.model.attributes import ATTRIBUTES
 from filmroom.settings import SETTINGS
 from filmroom.wire.operations import OPERATIONS, ROOTS
@@ -34,9 +35,9 @@ def settings_page() -> str:
         for setting in SETTINGS
     ]
     return (
-        "# Settings\n\nAn option on the command line beats the environment, the environment beats the default. "
-        "A folder given with `--data` is taken whole: addresses in the environment do not mix with it.\n\n"
-        + table(("environment variable", "default", "meaning"), rows)
+        "# Settings\n\nAn option on the command line beats the environment, the environment beats the "
+        "default. A folder given with `--data` is taken whole: addresses in the environment do not mix with "
+        "it.\n\n" + table(("environment variable", "default", "meaning"), rows)
     )
 
 
@@ -57,8 +58,8 @@ def attributes_page() -> str:
     ]
     head = ("tag", "attribute", "VR", "level", "column", "kept as", "unit", "defined in")
     return (
-        "# DICOM attributes\n\nWhat the archive indexes at ingest. An object without one that is marked * is refused. "
-        "Patient, study and series take the first value that is not empty.\n\n" + table(head, rows)
+        "# DICOM attributes\n\nWhat the archive indexes at ingest. An object without one that is marked * is "
+        "refused. Patient, study and series take the first value that is not empty.\n\n" + table(head, rows)
     )
 
 
@@ -67,7 +68,8 @@ def operations_page() -> str:
     parts = [
         "# NBIA operations\n\nEach answers below "
         + " and ".join(f"`{root}/<version>/`" for root in ROOTS)
-        + ". Parameters marked * are required. No rows: status 200 and an empty body, unless said otherwise.\n"
+        + ". Parameters marked * are required. No rows: status 200 and an empty body, unless said "
+        "otherwise.\n"
     ]
     for operation in OPERATIONS:
         parts.append(f"\n## {operation.version} {operation.name}\n\n{operation.summary}\n\n")
@@ -92,8 +94,7 @@ def commands_page() -> str:
     """Every command as ``--help`` shows it."""
     root = get_command(app)
     parts = [
-        "# Commands\n\nExit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but something was refused "
-        "(quarantine); 4 not found; 5 data missing or damaged; 6 no connection; 130 interrupted.\n"
+        "# Commands\n\n" + table(("exit code", "meaning"), [(str(k), v) for k, v in EXIT_CODES.items()]),
     ]
     with typer.Context(root, info_name="filmroom") as context:
         parts += _commands(root, context, "filmroom")
@@ -114,14 +115,20 @@ def _commands(command: object, context: object, path: str) -> list[str]:
         for parameter in child.get_params(here):
             names_of = ", ".join(f"`{o}`" for o in (*parameter.opts, *parameter.secondary_opts))
             if parameter.param_type_name == "argument":
-                names_of = f"`{parameter.human_readable_name}`"
+                names_of = f"`{(parameter.metavar or parameter.name or '').upper()}`"
             rows.append((names_of, getattr(parameter, "help", "") or ""))
-        parts.append(table(("argument or option", "meaning"), [row for row in rows if row[0] != "`-h`, `--help`"]))
+        parts.append(
+            table(("argument or option", "meaning"), [row for row in rows if "`--help`" not in row[0]])
+        )
         if child.epilog:
-            body = "\n".join(line.strip() for line in child.epilog.strip().splitlines() if line.strip())
-            head, _, rest = body.partition("\n")
-            parts.append(f"\n{head}\n\n```\n{rest}\n```\n")
+            parts.append(_examples(child.epilog))
     return parts
+
+
+def _examples(epilog: str) -> str:
+    head, _, rest = epilog.strip().partition(":")
+    lines = [line.strip() for line in rest.splitlines() if line.strip()]
+    return f"\n{head}:\n\n```\n" + "\n".join(lines) + "\n```\n"
 
 
 PAGES = {

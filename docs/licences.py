@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 PERMISSIVE = (
-    "apache", "bsd", "isc", "mit", "psf", "python software foundation", "0bsd", "unlicense", "zlib", "cc0", "hpnd",
-    "public domain",
+    "apache", "bsd", "isc", "mit", "psf", "python software foundation", "0bsd", "unlicense", "zlib", "cc0",
+    "hpnd", "public domain",
 )  # fmt: skip
 
 # Name -> why it is accepted all the same.

@@ -1,8 +1,4 @@
-"""The one table from exception to exit code, and the sentence a person reads.
-
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was refused (quarantine), 4 not found,
-5 data missing or damaged, 6 no connection, 70 a fault in this program, 130 interrupted.
-"""
+"""The one table from exception to exit code, and the sentence a person reads."""
 
 from __future__ import annotations
 
@@ -10,6 +6,18 @@ import tempfile
 import traceback
 
 from filmroom import errors
+
+EXIT_CODES: dict[int, str] = {
+    0: "done",
+    1: "failed",
+    2: "wrong usage",
+    3: "done, but something was refused (quarantine)",
+    4: "not found",
+    5: "data missing or damaged",
+    6: "no connection",
+    70: "a fault in this program",
+    130: "interrupted; run the command again to go on",
+}
 
 # Subclasses stand before their bases: the first match decides.
 _EXIT_CODES: tuple[tuple[type[errors.FilmroomError], int], ...] = (
@@ -36,7 +44,7 @@ def explain(error: errors.FilmroomError) -> str:
 
 
 def explain_fault(error: Exception) -> str:
-    """Return what to tell a person about an error that should not have happened; keep the details in a file."""
+    """Return what to tell a person about an error that should not happen; the details go to a file."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="filmroom-fault-", suffix=".txt", delete=False, encoding="utf-8"
     ) as report:
