@@ -1,7 +1,197 @@
+"""Commands that fill an archive: ``ingest``, and the groups ``quarantine`` and ``collection``."""
+
 from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from filmroom.cli import curate
+from filmroom.cli.output import human_size, remark, say
+
+if TYPE_CHECKING:
+    from filmroom.ingest.assign import Rules
+    from filmroom.ingest.report import IngestReport
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the archive.", envvar=None, show_default=False)
+]
+DatabaseOption = Annotated[
+    str | None, typer.Option("--database-url", help="Catalogue address.", show_default=False)
+]
+StoreOption = Annotated[str | None, typer.Option("--store-url", help="Store address.", show_default=False)]
+
+
+class CollectionFrom(StrEnum):
+    """What names the collection of each file."""
+
+    FOLDER = "folder"
+    TAG = "tag"
+
+
+class Access(StrEnum):
+    """Who may see a collection's series."""
+
+    PUBLIC = "public"
+    RESTRICTED = "restricted"
+
+
+_EXAMPLES = """
+Take DICOM files into the archive.
+
+PATH is a folder, a file, a ZIP or TAR archive, or a DICOMDIR. What is not DICOM is skipped and counted; what
+is DICOM and cannot be taken in goes to quarantine with a reason. Run the same command again after an
+interruption, and it goes on where it stopped; what the archive already has is not stored twice.
+
+Exit code: 0 all stored or skipped, 3 something is in quarantine, 1 failed, 2 wrong usage, 130 interrupted.
+
+[bold]Examples[/bold]
+
+  filmroom ingest --collection MY-STUDY --licence "CC BY 4.0" /data/scans
+
+  filmroom ingest --collection-from folder --access restricted /data/by-collection
+
+  filmroom ingest --collection MY-STUDY --doi 10.7937/abcd-1234 --report report.json export.zip
+"""
+
 
 def register(app: typer.Typer) -> None:
-    del app
+    """Add the commands to the program."""
+    app.command("ingest", help=_EXAMPLES)(ingest)
+    app.add_typer(curate.quarantine_app, name="quarantine")
+    app.add_typer(curate.collection_app, name="collection")
+
+
+def ingest(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="What to take in.", show_default=False)
+    ],
+    *,
+    collection: Annotated[
+        str | None, typer.Option(help="Collection of everything in PATH.", show_default=False)
+    ] = None,
+    collection_from: Annotated[
+        CollectionFrom | None,
+        typer.Option(
+            help="folder: the first folder below PATH names the collection; "
+            "tag: the private CTP elements (0013,1010) and (0013,1012) name collection and site.",
+            show_default=False,
+        ),
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(help="Site within the collection; default: the collection's name.", show_default=False),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            "--licence", "--license", help="Licence: a known short name, or any text.", show_default=False
+        ),
+    ] = None,
+    licence_url: Annotated[
+        str | None,
+        typer.Option("--licence-url", "--license-url", help="Address of the licence.", show_default=False),
+    ] = None,
+    doi: Annotated[str | None, typer.Option(help="DOI that describes the data.", show_default=False)] = None,
+    third_party: Annotated[
+        bool, typer.Option("--third-party", help="The data are somebody else's analysis of the collection.")
+    ] = False,
+    visibility: Annotated[
+        int, typer.Option(min=0, max=12, help="Visibility code of new series: 1 visible, 0 not yet reviewed.")
+    ] = 1,
+    access: Annotated[
+        Access | None,
+        typer.Option(help="Access to new collections and sites; default: public.", show_default=False),
+    ] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Leave the files where they are and catalogue them there.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write what became of the files to this JSON file.", show_default=False),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that read files; 0: one per core.", show_default=False),
+    ] = None,
+    data: DataOption = None,
+    database_url: DatabaseOption = None,
+    store_url: StoreOption = None,
+) -> None:
+    from filmroom.cli.progress import shown_progress
+    from filmroom.errors import InvalidInput
+    from filmroom.ingest.assign import Rules
+    from filmroom.ingest.load import IngestOptions, ingest_paths
+    from filmroom.model.policy import doi_address, find_licence
+    from filmroom.settings import ArchiveAddress
+
+    if licence_url and not licence:
+        raise InvalidInput("--licence-url needs --licence as well.")
+    rules = Rules(
+        collection=collection,
+        collection_from=None if collection_from is None else collection_from.value,
+        site=site,
+        licence=find_licence(licence, licence_url or "") if licence is not None else None,
+        description_uri=doi_address(doi) if doi is not None else None,
+        third_party_analysis=third_party,
+        visibility=visibility,
+        access=None if access is None else access.value,
+        in_place=in_place,
+    )
+    address = ArchiveAddress.resolve(data, database_url, store_url)
+    with shown_progress() as show:
+        result = ingest_paths(address, paths, IngestOptions(rules, processes, report), show)
+    print_summary(result, rules)
+    if result.quarantined:
+        raise typer.Exit(3)
+
+
+def print_summary(report: IngestReport, rules: Rules) -> None:
+    """Print in plain words what an ingest did."""
+    if report.resumed:
+        remark(
+            f"An interrupted run of the same ingest was completed; "
+            f"{report.finished_before} files were done before."
+        )
+    for warned in list(report.warnings.values())[:10]:
+        where = f" ({warned.first}{' and others' if warned.files > 1 else ''})" if warned.first else ""
+        remark(f"Note: {f'{warned.files} files: ' if warned.files > 1 else ''}{warned.message}{where}")
+    if len(report.warnings) > 10:
+        remark(f"Note: {len(report.warnings) - 10} more remarks; --report FILE lists them.")
+    verb = "catalogued where they lie" if rules.in_place else "stored"
+    say(
+        f"{report.stored} files {verb} ({human_size(report.bytes_stored)}), {report.present} already there, "
+        f"{report.quarantined.total()} in quarantine, {report.skipped.total()} skipped; "
+        f"{report.seconds:.1f} s, {report.files_per_second:.0f} files/s."
+    )
+    if report.skipped:
+        say(f"Skipped: {_reasons(report.skipped)}.")
+    if report.quarantined:
+        say(f"In quarantine: {_reasons(report.quarantined)}. See: filmroom quarantine list")
+    _print_collections(report)
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+
+
+def _print_collections(report: IngestReport) -> None:
+    touched = [entry for _, entry in sorted(report.collections.items())]
+    for entry in touched[:50]:
+        name = (
+            entry.collection if entry.site == entry.collection else f"{entry.collection} (site {entry.site})"
+        )
+        licence = f"licence {entry.licence}" if entry.licence else "no licence set"
+        say(
+            f"  {name}: {entry.stored} files, {entry.access}, "
+            f"new series at visibility {entry.visibility}, {licence}"
+        )
+    if len(touched) > 50:
+        say(f"  and {len(touched) - 50} more collections")
+    if touched:
+        say(
+            "Change that with: "
+            "filmroom collection set NAME --access restricted|public --licence TEXT --doi DOI"
+        )

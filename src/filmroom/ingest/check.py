@@ -31,6 +31,9 @@ from filmroom.store.packs import PackWriter, in_place_location
 
 QUARANTINE_PREFIX = "quarantine"
 
+Place = Location | tuple[PackWriter, int]
+"""Where an instance lies, or the pack that it will lie in and its index there."""
+
 _GROUP_BYTES = 16 << 20
 _GROUP_FILES = 64
 
@@ -72,6 +75,27 @@ class _Read:
     def sop_uid(self) -> str:
         return str(self.header.values["sop_instance_uid"])
 
+    @property
+    def sha256(self) -> bytes:
+        assert self.digests is not None  # noqa: S101 - asked for only once it is hashed
+        return self.digests.sha256
+
+    def instance(self) -> ReadInstance:
+        """Return what the catalogue is told; the bytes have been hashed by then."""
+        header, digests = self.header, self.digests
+        assert digests is not None  # noqa: S101 - storing has hashed it
+        return ReadInstance(
+            values=header.values,
+            transfer_syntax_uid=header.transfer_syntax_uid,
+            size=digests.size,
+            md5=digests.md5,
+            sha256=digests.sha256,
+            crc32=digests.crc32,
+            collection_tag=header.collection_tag,
+            site_tag=header.site_tag,
+            warnings=header.warnings,
+        )
+
 
 class Checker:
     """Checks tasks one after the other, with one catalogue and one store."""
@@ -106,18 +130,20 @@ class _Task:
         self._result = Checked()
         self._waiting: list[_Read] = []
         self._waiting_bytes = 0
-        self._seen: dict[str, bytes] = {}
+        self._seen: dict[str, tuple[bytes, str, Place]] = {}
+        self._order: dict[str, int] = {}
         self._packs: dict[str, PackWriter] = {}
         self._lone: list[PackWriter] = []
         self._kept: list[str] = []
         # In order of candidates: the instance, and its location or where to find it once packs are written.
-        self._stored: list[tuple[ReadInstance, Assignment, str, Location | tuple[PackWriter, int]]] = []
+        self._stored: list[tuple[ReadInstance, Assignment, str, Place]] = []
         self._assigned: dict[tuple[str | None, str | None, str | None], Assignment] = {}
 
     # -- reading -------------------------------------------------------------------------------------
 
     def read(self, candidate: Candidate) -> None:
         """Read one candidate; it is stored with the next group."""
+        self._order[candidate.source] = len(self._order)
         try:
             content = Content(candidate, self._spool_folder)
         except Refused as refusal:
@@ -182,52 +208,41 @@ class _Task:
             known = self._catalog.known_digests([item.sop_uid for item in group])
             for item in group:
                 self._take(item, known.get(item.sop_uid))
-                item.content.close()
         finally:
             for item in group:
                 item.content.close()
 
     def _take(self, item: _Read, known: bytes | None) -> None:
-        candidate = item.candidate
+        source = item.candidate.source
         seen = self._seen.get(item.sop_uid)
         try:
             if item.digests is None and (known is not None or seen is not None):
                 # A large file that may be a duplicate is hashed before it is worth a copy.
                 item.digests = _digest(item.content)
                 item.content.check_unchanged()
-            if item.digests is not None and item.digests.sha256 in (known, seen):
-                reason = "same-bytes"
-                self._result.present.append(
-                    ItemOutcome(candidate.source, "present", reason, sop_instance_uid=item.sop_uid)
-                )
+            if item.digests is not None and item.digests.sha256 == known:
+                present = ItemOutcome(source, "present", "same-bytes", sop_instance_uid=item.sop_uid)
+                self._result.present.append(present)
                 return
-            if seen is not None:
-                raise Refused(
-                    "conflict",
-                    f"Another file of this ingest has SOP Instance UID {item.sop_uid} too, with other bytes.",
-                )
-            location = self._put(item, alone=known is not None)
+            place = self._place(item, seen, alone=known is not None)
         except Refused as refusal:
-            self._refuse(candidate, refusal.reason, str(refusal), item.assignment, item.content)
+            self._refuse(item.candidate, refusal.reason, str(refusal), item.assignment, item.content)
             return
-        assert item.digests is not None  # noqa: S101 - storing has hashed it
-        header, digests = item.header, item.digests
-        self._seen[item.sop_uid] = digests.sha256
-        self._result.warnings += [(candidate.source, warning) for warning in header.warnings]
-        instance = ReadInstance(
-            values=header.values,
-            transfer_syntax_uid=header.transfer_syntax_uid,
-            size=digests.size,
-            md5=digests.md5,
-            sha256=digests.sha256,
-            crc32=digests.crc32,
-            collection_tag=header.collection_tag,
-            site_tag=header.site_tag,
-            warnings=header.warnings,
-        )
-        self._stored.append((instance, item.assignment, candidate.source, location))
+        self._seen.setdefault(item.sop_uid, (item.sha256, source, place))
+        self._result.warnings += [(source, warning) for warning in item.header.warnings]
+        self._stored.append((item.instance(), item.assignment, source, place))
 
-    def _put(self, item: _Read, *, alone: bool) -> Location | tuple[PackWriter, int]:
+    def _place(self, item: _Read, seen: tuple[bytes, str, Place] | None, *, alone: bool) -> Place:
+        """Return where the bytes of an instance are or will be. :raises Refused:"""
+        if seen is None:
+            return self._put(item, alone=alone)
+        if seen[0] == item.sha256:
+            # Twice the same: one copy serves both, and the catalogue decides on both alike.
+            return seen[2]
+        message = f"{seen[1]} has the same SOP Instance UID {item.sop_uid} and other bytes."
+        raise Refused("conflict", message)
+
+    def _put(self, item: _Read, *, alone: bool) -> Place:
         """Store one instance. :raises Refused: when its file changed meanwhile."""
         content = item.content
         if self._rules.in_place:
@@ -307,6 +322,7 @@ class _Task:
         for instance, assignment, source, place in self._stored:
             location = place if isinstance(place, Location) else locations[id(place[0])][place[1]]
             self._result.incoming.append(IncomingInstance(instance, assignment, location, source))
+        self._result.refusals.sort(key=lambda refusal: self._order[refusal.source])
         stored = {item.location.key for item in self._result.incoming if not item.location.in_place}
         self._result.keys = sorted(stored | set(self._kept))
         return self._result

@@ -55,7 +55,7 @@ class Committer:
         for bystander in checked.bystanders:
             self.skip(bystander)
         for source, warning in checked.warnings:
-            self._report.warn(f"{source}: {warning}")
+            self._report.warn(warning, source)
         self._report.bytes_read += checked.bytes_read
 
     def _add(self, outcome: ItemOutcome) -> None:

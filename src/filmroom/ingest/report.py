@@ -13,7 +13,7 @@ The report file is one JSON object::
       "quarantined": {reason: number},
       "bytes_stored", "bytes_read": bytes; "seconds": duration; "files_per_second": rate,
       "collections": [{"collection", "site", "stored", "visibility", "access", "licence"}, …],
-      "warnings": [sentences]
+      "warnings": [{"message", "files", "first"}, …]
     }
 
 ``items`` holds everything that was not simply stored, in the order of the work; ``outcome`` is ``present``,
@@ -53,6 +53,15 @@ class CollectionTouched:
 
 
 @dataclass(slots=True)
+class Warned:
+    """A sentence that holds for ``files`` files, or for the ingest as a whole; ``first`` is one of them."""
+
+    message: str
+    first: str
+    files: int = 0
+
+
+@dataclass(slots=True)
 class IngestReport:
     """Summary of one ingest. ``problems`` are the first 1,000 quarantined items; times in seconds."""
 
@@ -69,8 +78,7 @@ class IngestReport:
     bytes_read: int = 0
     seconds: float = 0.0
     collections: dict[tuple[str, str], CollectionTouched] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    warnings_left_out: int = 0
+    warnings: dict[str, Warned] = field(default_factory=dict)
     problems: list[ItemOutcome] = field(default_factory=list)
 
     @property
@@ -95,18 +103,14 @@ class IngestReport:
             if len(self.problems) < _REMEMBERED:
                 self.problems.append(outcome)
 
-    def warn(self, text: str) -> None:
-        """Add a sentence, up to 1,000 of them."""
-        if len(self.warnings) < _REMEMBERED:
-            self.warnings.append(text)
-        else:
-            self.warnings_left_out += 1
+    def warn(self, text: str, source: str = "") -> None:
+        """Count a sentence; of different ones the first 1,000 are kept."""
+        if text not in self.warnings and len(self.warnings) >= _REMEMBERED:
+            text, source = "There are more warnings than are listed.", ""
+        self.warnings.setdefault(text, Warned(text, source)).files += 1
 
     def summary(self) -> dict[str, Any]:
         """Return the report without its items, ready for JSON."""
-        warnings = list(self.warnings)
-        if self.warnings_left_out:
-            warnings.append(f"and {self.warnings_left_out} more warnings")
         return {
             "state": self.state,
             "started": _moment(self.started),
@@ -126,7 +130,7 @@ class IngestReport:
             "seconds": round(self.seconds, 3),
             "files_per_second": round(self.files_per_second, 1),
             "collections": [asdict(entry) for _, entry in sorted(self.collections.items())],
-            "warnings": warnings,
+            "warnings": [asdict(warned) for warned in self.warnings.values()],
         }
 
 
