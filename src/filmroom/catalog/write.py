@@ -207,8 +207,10 @@ class Acceptance:
 
     def _insert(self, table: sa.Table, entries: Sequence[_Entry]) -> None:
         # One shape for all rows: an absent value is NULL.
-        names = [column.name for column in table.columns if column.name != "id"]
-        rows = [{name: entry.values.get(name, _default(table, name)) for name in names} for entry in entries]
+        blank = {name: _default(table, name) for name in table.columns.keys() if name != "id"}  # noqa: SIM118
+        rows = [
+            blank | {name: entry.values[name] for name in blank.keys() & entry.values} for entry in entries
+        ]
         for entry, key in zip(entries, insert_returning_ids(self._connection, table, rows), strict=True):
             entry.id = key
             entry.changed.clear()
