@@ -1,7 +1,149 @@
+"""Commands that ask a server what it has."""
+
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from filmroom.cli.output import Format, print_records
+
+if TYPE_CHECKING:
+    from filmroom.client import Client, Records
+
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        help="Server to ask; default: FILMROOM_SERVER, else the public TCIA service.",
+        metavar="URL",
+    ),
+]
+ApiOption = Annotated[
+    str, typer.Option("--api", help="Version of the NBIA API: v4 or v1.", metavar="VERSION")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
+CollectionOption = Annotated[str | None, typer.Option("--collection", "-c", help="Only this collection.")]
+PatientOption = Annotated[str | None, typer.Option("--patient", "-p", help="Only this patient ID.")]
+StudyOption = Annotated[
+    str | None, typer.Option("--study", help="Only this Study Instance UID.", metavar="UID")
+]
+ModalityOption = Annotated[str | None, typer.Option("--modality", "-m", help="Only this modality.")]
+BodyPartOption = Annotated[str | None, typer.Option("--body-part", help="Only this body part.")]
+ManufacturerOption = Annotated[str | None, typer.Option("--manufacturer", help="Only this manufacturer.")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="Only this model of scanner.")]
+
+_PATIENT_COLUMNS = ("patient_id", "collection", "patient_sex", "species_description")
+_STUDY_COLUMNS = (
+    "study_instance_uid",
+    "collection",
+    "patient_id",
+    "study_date",
+    "study_desc",
+    "series_count",
+)
+_SERIES_COLUMNS = (
+    "series_instance_uid",
+    "collection",
+    "patient_id",
+    "modality",
+    "series_date",
+    "series_desc",
+    "image_count",
+    "file_size",
+)
+
+
+def make_client(server: str | None, api: str = "v4", **options: Any) -> Client:
+    """Return the client that a command's options name."""
+    from filmroom.client import Client
+
+    return Client(server, api=api, **options)  # type: ignore[arg-type]
+
+
+def _print(records: Records[Any], columns: Sequence[str], fmt: Format) -> None:
+    rows = records.to_dicts()
+    shown = columns if fmt is Format.TABLE else records.columns
+    print_records(rows, shown, fmt)
+
+
+def collections(server: ServerOption = None, api: ApiOption = "v4", fmt: FormatOption = Format.TABLE) -> None:
+    """List the collections."""
+    with make_client(server, api) as client:
+        print_records([{"collection": name} for name in client.collections()], ("collection",), fmt)
+
+
+def patients(
+    *,
+    server: ServerOption = None,
+    api: ApiOption = "v4",
+    collection: CollectionOption = None,
+    patient: PatientOption = None,
+    modality: ModalityOption = None,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """List patients."""
+    with make_client(server, api) as client:
+        found = client.patients(collection=collection, patient_id=patient, modality=modality)
+        _print(found, _PATIENT_COLUMNS if modality is None else ("patient_id",), fmt)
+
+
+def studies(
+    *,
+    server: ServerOption = None,
+    api: ApiOption = "v4",
+    collection: CollectionOption = None,
+    patient: PatientOption = None,
+    study: StudyOption = None,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """List studies."""
+    with make_client(server, api) as client:
+        found = client.studies(collection=collection, patient_id=patient, study_instance_uid=study)
+        _print(found, _STUDY_COLUMNS, fmt)
+
+
+def series(
+    *,
+    server: ServerOption = None,
+    api: ApiOption = "v4",
+    collection: CollectionOption = None,
+    patient: PatientOption = None,
+    study: StudyOption = None,
+    uid: Annotated[
+        str | None, typer.Option("--series", help="Only this Series Instance UID.", metavar="UID")
+    ] = None,
+    modality: ModalityOption = None,
+    body_part: BodyPartOption = None,
+    manufacturer: ManufacturerOption = None,
+    model: ModelOption = None,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """List series."""
+    with make_client(server, api) as client:
+        found = client.series(
+            collection=collection,
+            patient_id=patient,
+            study_instance_uid=study,
+            series_instance_uid=uid,
+            modality=modality,
+            body_part_examined=body_part,
+            manufacturer=manufacturer,
+            manufacturer_model_name=model,
+        )
+        _print(found, _SERIES_COLUMNS, fmt)
+
+
+_EXAMPLES: dict[Callable[..., None], str] = {
+    collections: "Example: filmroom collections --server http://127.0.0.1:8080",
+    patients: "Example: filmroom patients --collection TCGA-LUAD --format csv",
+    studies: "Example: filmroom studies --patient TCGA-38-4625",
+    series: "Example: filmroom series --collection TCGA-LUAD --modality CT --format json",
+}
+
 
 def register(app: typer.Typer) -> None:
-    del app
+    """Add the commands."""
+    for command, example in _EXAMPLES.items():
+        app.command(epilog=example, rich_help_panel="Ask a server")(command)

@@ -140,6 +140,15 @@ class Download:
         self._heard = True
         return promise
 
+    def _settle(self, series: Sequence[str | Series]) -> None:
+        """Complete what an earlier run left between its check and the last rename."""
+        for each in series:
+            uid = checked_uid(each if isinstance(each, str) else each.series_instance_uid)
+            place = SeriesPlace(self._target, uid)
+            if place.unfinished:
+                with held(place), writing(self._target):
+                    place.finish()
+
     def _check_space(self, plan: Sequence[PlannedSeries]) -> None:
         needed = sum(each.promise.bytes for each in plan if each.promise is not None)
         for each in plan:
@@ -162,6 +171,7 @@ class Download:
         began = time.monotonic()
         with writing(self._target):
             self._target.mkdir(parents=True, exist_ok=True)
+        self._settle(series)
         plan = self.plan(series)
         self._check_space(plan)
         self._series_total = len(plan)
@@ -187,10 +197,6 @@ class Download:
 
     def _fetch(self, planned: PlannedSeries) -> SeriesResult:
         place = planned.place
-        if place.finish():  # an earlier run was cut off between its check and the last rename
-            receipt = self._whole(place)
-            if receipt is not None:
-                return _result(receipt, place, "ok")
         assert planned.promise is not None  # noqa: S101
         try:
             return self._fetch_as(planned, planned.promise)

@@ -74,22 +74,26 @@ class SeriesPlace:
     def old(self) -> Path:
         return self.state / f"{self.uid}.old"
 
-    def finish(self) -> bool:
-        """Put a series whose receipt is written in its place; also completes an interrupted finish.
+    @property
+    def unfinished(self) -> bool:
+        """Whether a finish was interrupted: everything is there, only not all in its place."""
+        return self.old.exists() or self.pending_receipt.exists()
 
-        :return: whether there was anything to finish. The caller holds the lock.
+    def finish(self) -> None:
+        """Put a series whose receipt is written in its place; completes an interrupted finish.
+
+        The caller holds the lock. Every step can be the last one before a kill.
         """
         self._recover_old()
         if not self.pending_receipt.is_file():
-            return False
+            return
         if self.files.is_dir():
             if self.folder.exists():
                 self.folder.rename(self.old)
             self.files.rename(self.folder)
         self.pending_receipt.replace(self.receipt)
         self._recover_old()
-        shutil.rmtree(self.partial, ignore_errors=True)
-        return True
+        shutil.rmtree(self.partial)
 
     def _recover_old(self) -> None:
         """Bring back what a replaced folder held beside the series; nobody's own files are lost."""

@@ -103,7 +103,7 @@ def check_series(place: SeriesPlace) -> SeriesCheck:
         receipt = read_receipt(place.receipt)
     except VerificationFailed as error:
         return SeriesCheck(place.uid, "no receipt", place.folder, message=str(error))
-    if place.partial.exists() and (receipt is None or not place.folder.exists()):
+    if place.unfinished or (place.partial.exists() and (receipt is None or not place.folder.exists())):
         return SeriesCheck(
             place.uid,
             "incomplete",

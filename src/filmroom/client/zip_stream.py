@@ -155,6 +155,8 @@ class ZipStream:
     # steps: each returns True when another may follow at once, False when more input is needed ---------
     def _read_signature(self) -> _Step:
         yield from ()
+        if self.position == 0 and not b"PK".startswith(self._input[:2]):
+            raise BadAnswer("The server sent something that is not a ZIP archive.")
         if not self._have(4):
             return False
         signature = bytes(self._input[:4])

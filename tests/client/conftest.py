@@ -1,0 +1,319 @@
+"""A small NBIA server of the old kind, with faults on demand, and DICOM series for it.
+
+It stands in for servers that are not ours: deflated archives with data descriptors, chunked, without a
+length or ranges; or stored archives with ranges; and for everything that goes wrong on the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+import socket
+import struct
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+
+from filmroom import Client
+from filmroom.net.retry import RetryPolicy
+
+LICENCE = b"License Information. Test data, CC BY 4.0.\nDo as you please.\n"
+
+
+def dicom_file(series_uid: str, number: int, pixels: int) -> bytes:
+    """Return one CT slice of about ``pixels`` bytes, not compressible."""
+    data = Dataset()
+    data.SOPClassUID = CTImageStorage
+    data.SOPInstanceUID = f"{series_uid}.{number}"
+    data.Modality = "CT"
+    data.PatientID = "P1"
+    data.StudyInstanceUID = "1.2.3"
+    data.SeriesInstanceUID = series_uid
+    data.InstanceNumber = number
+    side = max(1, int((pixels / 2) ** 0.5))
+    data.Rows = data.Columns = side
+    data.BitsAllocated = data.BitsStored = 16
+    data.HighBit, data.PixelRepresentation, data.SamplesPerPixel = 15, 0, 1
+    data.PhotometricInterpretation = "MONOCHROME2"
+    data.PixelData = random.Random(number).randbytes(side * side * 2)
+    data["PixelData"].VR = "OW"
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    sink = io.BytesIO()
+    data.save_as(sink, enforce_file_format=True)
+    return sink.getvalue()
+
+
+@dataclass
+class Held:
+    """A series as the server holds it: file name to content."""
+
+    uid: str
+    files: dict[str, bytes]
+
+    @classmethod
+    def made(cls, uid: str, count: int = 3, pixels: int = 20_000) -> Held:
+        return cls(uid, {f"1-{n:02}.dcm": dicom_file(uid, n, pixels) for n in range(1, count + 1)})
+
+    def archive(self, *, deflated: bool, digests: bool = True, licence: bool = True) -> bytes:
+        sink: io.BytesIO = _Unseekable() if deflated else io.BytesIO()
+        method = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
+        with zipfile.ZipFile(sink, "w", method) as target:
+            if licence:
+                target.writestr("LICENSE", LICENCE)
+            for name, data in self.files.items():
+                target.writestr(zipfile.ZipInfo(name), data, compress_type=method)
+            if digests:
+                target.writestr("md5hashes.csv", self.digests())
+        return sink.getvalue()
+
+    def digests(self) -> str:
+        lines = [f"{name},{hashlib.md5(data).hexdigest()}\n" for name, data in self.files.items()]
+        return "Filename,MD5Hash\n" + "".join(lines)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.files.values()))
+
+
+class _Unseekable(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: object) -> int:  # type: ignore[override]
+        raise io.UnsupportedOperation
+
+
+@dataclass
+class OldNbia:
+    """What the server has and how it misbehaves.
+
+    ``faults`` are taken off the front, one per archive request: ``cut:N`` (break after N bytes of body),
+    ``short`` (a valid archive that lacks an image), ``cut-archive`` (ends early, but ends well), ``html``,
+    ``hang``, ``md5`` (a wrong digest), ``crc``, ``foreign`` (an object of another series), ``status:N``,
+    ``reset``, ``empty``, ``json``. ``ranges``: stored archives with length, ETag and Range, else deflated
+    and chunked.
+    """
+
+    series: dict[str, Held] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    ranges: bool = True
+    digests: bool = True
+    delay: float = 0.0
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    sent: int = 0
+    table: bytes | None = None
+    table_type: str = "application/json"
+    etag: str = "one"
+    url: str = ""
+
+    def archives_asked(self) -> list[str]:
+        """Return the Range header (or "") of every archive request."""
+        return [ranged for path, ranged in self.requests if "getImage" in path]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    state: OldNbia
+
+    def log_message(self, *_: object) -> None: ...
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        params = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        operation = parts.path.rsplit("/", 1)[-1]
+        self.state.requests.append((parts.path, self.headers.get("Range", "")))
+        uid = params.get("SeriesInstanceUID", "")
+        held = self.state.series.get(uid)
+        if operation == "getSeriesSize":
+            row = [{"TotalSizeInBytes": held.size, "ObjectCount": len(held.files)}] if held else None
+            self._whole(200, "application/json", json.dumps(row).encode() if row else b"")
+        elif operation in {"getImage", "getImageWithMD5Hash"}:
+            self._archive(held, numbered=operation != "getImage")
+        elif operation == "getSingleImage" and held is not None:
+            wanted = int(params["SOPInstanceUID"].rsplit(".", 1)[1])
+            self._whole(200, "application/dicom", list(held.files.values())[wanted - 1])
+        elif operation in {"getMD5HashForImage", "getM5HashForImage"}:
+            self._hash(params)
+        elif self.state.table is not None:
+            self._fault_or_table()
+        else:
+            self._whole(404, "text/plain", b"no such operation")
+
+    def _hash(self, params: dict[str, str]) -> None:
+        sop = params.get("SOPInstanceUID") or params.get("SOPInstanceUid") or ""
+        series, _, number = sop.rpartition(".")
+        data = list(self.state.series[series].files.values())[int(number) - 1]
+        self._whole(200, "text/plain", hashlib.md5(data).hexdigest().encode())
+
+    def _fault_or_table(self) -> None:
+        fault = self.state.faults.pop(0) if self.state.faults else ""
+        if fault.startswith("status:"):
+            self._whole(
+                int(fault.split(":")[1]), "application/json", b"the server's own words", {"Retry-After": "0"}
+            )
+        else:
+            self._whole(200, self.state.table_type, self.state.table or b"")
+
+    def _whole(self, status: int, media: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _archive(self, held: Held | None, *, numbered: bool) -> None:
+        state = self.state
+        fault = state.faults.pop(0) if state.faults else ""
+        if held is None:
+            self._whole(
+                400, "application/json", b"Image with given SeriesInstanceUID,x, is not in public domain."
+            )
+            return
+        if fault in {"html", "json"}:
+            media, body = {"html": ("text/html", b"<html>down</html>"), "json": ("application/json", b"{}")}[
+                fault
+            ]
+            self._whole(200, media, body)
+        elif fault == "empty":
+            self._whole(200, "application/octet-stream", b"")
+        elif fault.startswith("status:"):
+            self._whole(
+                int(fault.split(":")[1]),
+                "text/plain",
+                b"Server was not able\nto process",
+                {"Retry-After": "0"},
+            )
+        elif fault == "hang":
+            time.sleep(3)
+            self.close_connection = True
+        elif fault == "reset":
+            self._reset()
+        else:
+            body = self._body(held, fault, numbered=numbered)
+            self._send(body, int(fault[4:]) if fault.startswith("cut:") else None)
+
+    def _body(self, held: Held, fault: str, *, numbered: bool) -> bytes:
+        state = self.state
+        if fault == "short":
+            held = Held(held.uid, dict(list(held.files.items())[:-1]))
+        if fault == "foreign":
+            held = Held(held.uid, dict(held.files) | {"1-01.dcm": dicom_file("9.9.9.9", 1, 20_000)})
+        if numbered:
+            held = Held(held.uid, {f"{n:08}.dcm": data for n, data in enumerate(held.files.values(), 1)})
+        body = held.archive(deflated=not state.ranges, digests=state.digests, licence=not numbered)
+        if fault == "crc":
+            at = len(body) // 2
+            body = body[:at] + bytes([body[at] ^ 255]) + body[at + 1 :]
+        if fault == "md5":
+            good = hashlib.md5(held.files["1-01.dcm"]).hexdigest()
+            wrong = Held(held.uid, dict(held.files))
+            wrong.digests = lambda: held.digests().replace(good, "0" * 32)  # type: ignore[method-assign]
+            body = wrong.archive(deflated=not state.ranges)
+        if fault == "cut-archive":
+            body = body[: len(body) // 2]
+        return body
+
+    def _send(self, body: bytes, cut: int | None) -> None:
+        state, start = self.state, 0
+        etag = f'"{state.etag}"'
+        if state.ranges:
+            wanted = self.headers.get("Range", "")
+            if wanted and self.headers.get("If-Range") == etag:
+                start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            self.send_header("ETag", etag)
+            self.send_header("Content-Length", str(len(body) - start))
+        else:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Content-Type", "application/octet-stream")
+        self.end_headers()
+        body = body[start:]
+        for at in range(0, len(body), 8192):
+            piece = body[at : at + 8192]
+            if cut is not None and at + len(piece) > cut:
+                self._reset()
+                return
+            self.wfile.write(piece if state.ranges else b"%x\r\n%b\r\n" % (len(piece), piece))
+            state.sent += len(piece)
+            if state.delay:
+                self.wfile.flush()
+                time.sleep(state.delay)
+        if not state.ranges:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _reset(self) -> None:
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        # What was written should reach the client before the reset tears it down.
+        time.sleep(0.05)
+        self.connection.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that go away are part of the tests."""
+
+
+@pytest.fixture
+def old_nbia() -> Iterator[OldNbia]:
+    state = OldNbia()
+    handler = type("Handler", (_Handler,), {"state": state})
+    server = _Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)
+
+
+@pytest.fixture
+def client(old_nbia: OldNbia) -> Iterator[Client]:
+    with Client(old_nbia.url, timeout=1.0, retry=QUICK, workers=4) as made:
+        yield made
+
+
+@pytest.fixture
+def held(old_nbia: OldNbia) -> Held:
+    made = Held.made("1.2.3.4")
+    old_nbia.series[made.uid] = made
+    return made
+
+
+@pytest.fixture
+def large(old_nbia: OldNbia) -> Held:
+    """A series with members large enough to be continued inside."""
+    made = Held.made("1.2.3.5", count=3, pixels=800_000)
+    old_nbia.series[made.uid] = made
+    return made
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

@@ -1,0 +1,361 @@
+"""Downloads from a server that misbehaves: every fault is a typed error, and a rerun mends it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filmroom import Client, errors
+from filmroom.client import verify
+from filmroom.client.layout import SeriesPlace
+from filmroom.client.layout import held as lock
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def assert_whole(target: Path, series: Any) -> None:
+    found = files_of(target / series.uid)
+    found.pop("LICENSE", None)
+    assert found == series.files
+    assert verify(target).ok
+    assert not (target / ".filmroom" / f"{series.uid}.partial").exists()
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_download(client: Client, old_nbia: Any, held: Any, tmp_path: Path, ranges: bool) -> None:
+    old_nbia.ranges = ranges
+    report = client.download(held.uid, tmp_path)
+    report.raise_for_failures()
+    (result,) = report.ok
+    assert (result.files, result.bytes, result.path) == (3, held.size, tmp_path / held.uid)
+    assert_whole(tmp_path, held)
+    receipt = json.loads((tmp_path / ".filmroom" / "1.2.3.4.json").read_text())
+    assert receipt["server"] == old_nbia.url
+    assert receipt["licence"] == "License Information. Test data, CC BY 4.0."
+    assert [f["name"] for f in receipt["files"]] == ["LICENSE", "1-01.dcm", "1-02.dcm", "1-03.dcm"]
+    assert receipt["files"][1]["sop_instance_uid"] == "1.2.3.4.1"
+    again = client.download(held.uid, tmp_path)
+    assert [r.status for r in again.results] == ["skipped"]
+    assert len(old_nbia.archives_asked()) == 1
+
+
+def test_changed_file_is_not_taken_for_whole(client: Client, held: Any, tmp_path: Path) -> None:
+    client.download(held.uid, tmp_path)
+    target = tmp_path / held.uid / "1-02.dcm"
+    target.write_bytes(target.read_bytes()[:-1] + b"\x77")
+    os.utime(target, ns=(1, 1))
+    (tmp_path / held.uid / "notes.txt").write_text("mine")
+    assert client.download(held.uid, tmp_path).ok
+    assert files_of(tmp_path / held.uid).pop("notes.txt") == b"mine"
+    assert verify(tmp_path).series[0].foreign == ("notes.txt",)
+    assert verify(tmp_path).ok
+
+
+FAULTS = [
+    ("short", errors.IncompleteTransfer),
+    ("md5", errors.DigestMismatch),
+    ("crc", errors.BadAnswer),
+    ("html", errors.BadAnswer),
+    ("json", errors.BadAnswer),
+    ("foreign", errors.BadAnswer),
+    ("status:500", errors.ServerError),
+    ("cut-archive", errors.IncompleteTransfer),
+    ("empty", errors.IncompleteTransfer),
+    ("cut:50", errors.IncompleteTransfer),
+    ("reset", errors.IncompleteTransfer),
+    ("hang", errors.ServerUnreachable),
+    ("status:503", errors.ServerError),
+    ("status:429", errors.ServerError),
+]
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "ranges"),
+    [
+        (fault, kind, ranges)
+        for fault, kind in FAULTS
+        for ranges in (True, False)
+        if ranges or fault != "hang"
+    ],
+)
+def test_every_fault_is_typed_and_a_rerun_mends_it(
+    client: Client, old_nbia: Any, held: Any, tmp_path: Path, fault: str, kind: type, ranges: bool
+) -> None:
+    old_nbia.ranges = ranges
+    other = type(held).made("1.2.3.9", count=1)
+    old_nbia.series[other.uid] = other
+    old_nbia.faults = [fault] * 3
+    report = client.download(held.uid, tmp_path, workers=1)
+    assert [type(r.error) for r in report.failed] == [kind], report
+    assert not (tmp_path / held.uid).exists()
+    with pytest.raises(kind):
+        report.raise_for_failures()
+    old_nbia.faults = []
+    after = client.download([held.uid, other.uid], tmp_path)
+    after.raise_for_failures()
+    assert_whole(tmp_path, held)
+    assert_whole(tmp_path, other)
+
+
+@pytest.mark.parametrize("fault", ["cut:30000", "reset", "status:503", "cut-archive"])
+def test_one_fault_is_ridden_out(
+    client: Client, old_nbia: Any, held: Any, tmp_path: Path, fault: str
+) -> None:
+    old_nbia.faults = [fault]
+    client.download(held.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, held)
+
+
+def test_a_cut_is_continued_inside_a_member(
+    client: Client, old_nbia: Any, large: Any, tmp_path: Path
+) -> None:
+    old_nbia.faults = ["cut:1300000", "cut:400000"]
+    client.download(large.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, large)
+    first, second, third = old_nbia.archives_asked()
+    assert first == ""
+    begins = [int(text.removeprefix("bytes=").rstrip("-")) for text in (second, third)]
+    assert 1_100_000 < begins[0] < begins[1]
+    assert old_nbia.sent < large.size + 200_000
+
+
+def test_many_cuts_are_no_failure_while_there_is_progress(
+    client: Client, old_nbia: Any, large: Any, tmp_path: Path
+) -> None:
+    old_nbia.faults = ["cut:300000"] * 12
+    client.download(large.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, large)
+
+
+def test_another_etag_begins_anew(client: Client, old_nbia: Any, large: Any, tmp_path: Path) -> None:
+    old_nbia.faults = ["cut:1300000", *["status:500"]]
+    assert client.download(large.uid, tmp_path).failed
+    old_nbia.etag = "two"
+    report = client.download(large.uid, tmp_path)
+    report.raise_for_failures()
+    assert old_nbia.archives_asked()[-1].startswith("bytes=1")
+    assert_whole(tmp_path, large)
+
+
+def test_damage_in_what_arrived_earlier_is_found(
+    client: Client, old_nbia: Any, large: Any, tmp_path: Path
+) -> None:
+    old_nbia.faults = ["cut:1300000", "status:500"]
+    assert client.download(large.uid, tmp_path).failed
+    partial = tmp_path / ".filmroom" / f"{large.uid}.partial" / "files"
+    whole = partial / "1-01.dcm"
+    whole.write_bytes(whole.read_bytes()[:-1] + b"\x01")
+    client.download(large.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, large)
+
+
+def test_damage_in_the_member_that_was_arriving_is_found(
+    client: Client, old_nbia: Any, large: Any, tmp_path: Path
+) -> None:
+    old_nbia.faults = ["cut:1300000", "status:500"]
+    assert client.download(large.uid, tmp_path).failed
+    arriving = tmp_path / ".filmroom" / f"{large.uid}.partial" / "files" / "1-02.dcm"
+    raw = bytearray(arriving.read_bytes())
+    assert len(raw) > 300_000
+    raw[1000] ^= 1
+    arriving.write_bytes(raw)
+    client.download(large.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, large)
+
+
+@pytest.mark.parametrize("junk", [b"", b"{", b"\xff\xfe\x00", b'{"type":"source"}\n{"type":"arrived"}\n'])
+def test_an_unusable_journal_begins_anew(
+    client: Client, old_nbia: Any, large: Any, tmp_path: Path, junk: bytes
+) -> None:
+    old_nbia.faults = ["cut:1300000", "status:500"]
+    assert client.download(large.uid, tmp_path).failed
+    journal = tmp_path / ".filmroom" / f"{large.uid}.partial" / "journal.jsonl"
+    journal.write_bytes(junk)
+    client.download(large.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, large)
+
+
+def test_a_journal_with_hostile_names_leads_nowhere(
+    client: Client, old_nbia: Any, large: Any, tmp_path: Path
+) -> None:
+    old_nbia.faults = ["cut:1300000", "status:500"]
+    assert client.download(large.uid, tmp_path).failed
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"keep")
+    journal = tmp_path / ".filmroom" / f"{large.uid}.partial" / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"1-02.dcm", b"../../../victim"))
+    client.download(large.uid, tmp_path)
+    assert victim.read_bytes() == b"keep"
+    client.download(large.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, large)
+
+
+def test_without_a_list_of_digests_each_one_is_asked(
+    client: Client, old_nbia: Any, held: Any, tmp_path: Path
+) -> None:
+    old_nbia.digests = False
+    client.download(held.uid, tmp_path).raise_for_failures()
+    assert sum("getMD5HashForImage" in path for path, _ in old_nbia.requests) == 3
+    assert_whole(tmp_path, held)
+
+
+def test_version_1(old_nbia: Any, held: Any, tmp_path: Path) -> None:
+    with Client(old_nbia.url, api="v1") as client:
+        client.download(held.uid, tmp_path).raise_for_failures()
+    assert sorted(files_of(tmp_path / held.uid)) == ["00000001.dcm", "00000002.dcm", "00000003.dcm"]
+    assert verify(tmp_path).ok
+
+
+def test_unknown_series_fails_alone(client: Client, old_nbia: Any, held: Any, tmp_path: Path) -> None:
+    report = client.download(["9.9", held.uid], tmp_path)
+    assert [r.status for r in report.results] == ["failed", "ok"]
+    assert isinstance(report.failed[0].error, errors.NotFound)
+    with pytest.raises(errors.NotFound):
+        report.raise_for_failures()
+
+
+def test_a_stale_record_is_asked_again(client: Client, old_nbia: Any, held: Any, tmp_path: Path) -> None:
+    from filmroom.model.entities import Series
+
+    stale = Series(held.uid, image_count=1, file_size=10)
+    client.download([stale], tmp_path).raise_for_failures()
+    assert_whole(tmp_path, held)
+
+
+def test_nobody_there_is_found_out_once(tmp_path: Path) -> None:
+    with Client("http://127.0.0.1:9", timeout=1) as client:
+        began = time.monotonic()
+        report = client.download([f"1.2.{n}" for n in range(200)], tmp_path)
+    assert len(report.failed) == 200
+    assert time.monotonic() - began < 10
+    with pytest.raises(errors.ServerUnreachable, match=r"127\.0\.0\.1:9"):
+        report.raise_for_failures()
+
+
+@pytest.mark.parametrize("bad", ["../x", "", "1.2/3", "1..2", "a", "1" * 65])
+def test_what_is_no_uid_is_refused(client: Client, tmp_path: Path, bad: str) -> None:
+    with pytest.raises(errors.InvalidInput):
+        client.download(bad, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_at_once_do_not_collide(client: Client, held: Any, tmp_path: Path) -> None:
+    with lock(SeriesPlace(tmp_path, held.uid)):
+        report = client.download(held.uid, tmp_path)
+    assert isinstance(report.failed[0].error, errors.ArchiveInUse)
+    client.download(held.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, held)
+
+
+def test_full_disk(client: Client, held: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    with pytest.raises(errors.StoreFull):
+        client.download(held.uid, tmp_path)
+    assert not (tmp_path / held.uid).exists()
+
+
+def test_disk_that_fills_up_under_way(client: Client, large: Any, tmp_path: Path) -> None:
+    """A real limit of the operating system on file size stands for a full disk."""
+    script = (
+        "import resource, signal, sys; from filmroom import Client; from filmroom import errors\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n"
+        f"report = Client({client.base_url!r}).download({large.uid!r}, {str(tmp_path)!r})\n"
+        "assert isinstance(report.failed[0].error, errors.StoreFull), report\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    client.download(large.uid, tmp_path).raise_for_failures()
+    assert_whole(tmp_path, large)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_killed_under_way_and_continued(
+    client: Client, old_nbia: Any, large: Any, tmp_path: Path, ranges: bool
+) -> None:
+    old_nbia.ranges = ranges
+    old_nbia.delay = 0.004
+    script = (
+        f"from filmroom import Client; Client({old_nbia.url!r}).download({large.uid!r}, {str(tmp_path)!r})"
+    )
+    for point in (600_000, 900_000):
+        process = subprocess.Popen([sys.executable, "-c", script])
+        already = old_nbia.sent
+        while old_nbia.sent - already < point:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        assert not (tmp_path / large.uid).exists()
+    old_nbia.delay = 0
+    report = client.download(large.uid, tmp_path)
+    report.raise_for_failures()
+    assert_whole(tmp_path, large)
+    if ranges:
+        assert report.ok[0].resumed_bytes > 1_000_000
+        assert old_nbia.sent < large.size * 1.4
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_killed_between_the_last_steps(
+    client: Client, held: Any, tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop before the n-th rename or removal of the finish; the next run completes it."""
+    client.download(held.uid, tmp_path).raise_for_failures()
+    (tmp_path / held.uid / "mine.txt").write_text("mine")
+    calls = 0
+
+    class Killed(BaseException):
+        pass
+
+    def counted(real: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls > step:
+                raise Killed
+            return real(*args, **kwargs)
+
+        return call
+
+    import shutil
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Path, "rename", counted(Path.rename))
+        patch.setattr("filmroom.client.layout.shutil.rmtree", counted(shutil.rmtree))
+        patch.setattr("filmroom.client.layout.Path.replace", counted(Path.replace))
+        client.download(held.uid, tmp_path, overwrite=True)
+    client.download(held.uid, tmp_path).raise_for_failures()
+    found = files_of(tmp_path / held.uid)
+    assert found.pop("mine.txt") == b"mine"
+    found.pop("LICENSE")
+    assert found == held.files
+    assert verify(tmp_path).ok
+
+
+def test_progress_adds_up(client: Client, old_nbia: Any, held: Any, large: Any, tmp_path: Path) -> None:
+    seen: list[Any] = []
+    client.download([held.uid, large.uid], tmp_path, progress=seen.append).raise_for_failures()
+    assert seen[-1].series_done == seen[-1].series_total == 2
+    assert seen[-1].bytes_done == seen[-1].bytes_total == held.size + large.size
+    assert [s.finished.status for s in seen if s.finished] == ["ok", "ok"]
+
+
+def test_md5_of_every_file_is_in_the_receipt(client: Client, held: Any, tmp_path: Path) -> None:
+    client.download(held.uid, tmp_path)
+    receipt = json.loads((tmp_path / ".filmroom" / f"{held.uid}.json").read_text())
+    for file in receipt["files"]:
+        data = (tmp_path / held.uid / file["name"]).read_bytes()
+        assert (len(data), hashlib.md5(data).hexdigest()) == (file["size"], file["md5"])
