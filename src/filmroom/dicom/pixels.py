@@ -33,7 +33,7 @@ _MODULE = (
     HIGH_BIT,
     PIXEL_REPRESENTATION,
 )
-_IMAGES = ("Image Storage", "Segmentation Storage", "Parametric Map Storage")
+_IMAGES = ("Image Storage", "Segmentation Storage", "Parametric Map Storage", "RT Dose Storage")
 _BITS = {0x7FE00008: 32, 0x7FE00009: 64}
 # How much of the full size a photometric interpretation with subsampled colour has (PS3.3 C.7.6.3.1.2).
 _SUBSAMPLED = {b"YBR_FULL_422": (2, 3), b"YBR_PARTIAL_422": (2, 3), b"YBR_PARTIAL_420": (1, 2)}
@@ -59,18 +59,21 @@ def check_pixels(scanner: Scanner, transfer_syntax_uid: str) -> None:
 
 
 def _check_absence(scanner: Scanner) -> None:
-    present = sum(tag in scanner.raw for tag in _MODULE)
-    if 0 < present < len(_MODULE) and _number(scanner, ROWS):
-        raise TruncatedDicom("The file ends in the middle of the description of its image.")
     sop_class = scanner.raw.get(0x00080016, (b"", b""))[1].strip(b"\0 ")
-    if present or _is_image(sop_class.decode("latin_1")):
-        scanner.warnings.append("The object describes an image but has no pixel data.")
+    # Objects of other classes may have Rows and Columns without pixels, spectroscopy for one.
+    if not _is_image(sop_class.decode("latin_1")):
+        return
+    present = sum(tag in scanner.raw for tag in _MODULE)
+    if 0 < present < len(_MODULE):
+        raise TruncatedDicom("The file ends in the middle of the description of its image.")
+    scanner.warnings.append("The object describes an image but has no pixel data.")
 
 
 def _is_image(sop_class_uid: str) -> bool:
+    from pydicom.config import IGNORE
     from pydicom.uid import UID
 
-    return UID(sop_class_uid).name.endswith(_IMAGES)
+    return UID(sop_class_uid, validation_mode=IGNORE).name.endswith(_IMAGES)
 
 
 def _check_native(scanner: Scanner, pixels: PixelValue) -> None:

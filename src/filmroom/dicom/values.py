@@ -27,8 +27,7 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)
 _DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 _INTEGERS = range(-(2**31), 2**31)  # IS (PS3.5 section 6.2), and what a database's integer holds
 _NUMBERS = {b"US": "H", b"SS": "h", b"UL": "L", b"SL": "l", b"FD": "d", b"FL": "f", b"UV": "Q", b"SV": "q"}
-_WITH_LINES = frozenset({"LT", "ST", "UT"})
-# Text of these VRs is one value: a backslash is a character of it (PS3.5 section 6.2).
+# Text of these VRs is one value that may have lines: a backslash is a character of it (PS3.5 section 6.2).
 _ONE_VALUE = frozenset({"LT", "ST", "UT"})
 _BODY_PART_LENGTH = 15  # NBIA keeps 15 characters of one that has 16 or more
 _ADVICE = "Correct the file at its source, then ingest it again."
@@ -65,23 +64,17 @@ class Reading:
             warning = ""
         if not data.isascii() or b"\x1b" in data:
             text, warning = decode(data, self.characters(), name=vr == "PN")
-        lines = vr in _WITH_LINES
-        if vr in _ONE_VALUE:
-            cleaned = clean(text, lines=lines).rstrip(" ")
-        else:
+        if vr not in _ONE_VALUE:
             values = [value.rstrip("\0 ") for value in text.split("\\")]
-            if vr == "CS":
-                values = [value.strip(" ") for value in values]
-            text = "\\".join(values)
-            cleaned = clean(text, lines=lines)
-            if not cleaned.strip("\\ "):
-                cleaned = ""
+            text = "\\".join(value.strip(" ") if vr == "CS" else value for value in values)
+        cleaned = clean(text, lines=vr in _ONE_VALUE)
         if attribute is not None:
             if warning:
                 self.warn(attribute, warning)
             if cleaned != text:
                 self.warn(attribute, "held control characters; they were removed")
-        return cleaned
+        cleaned = cleaned.rstrip(" ")
+        return cleaned if cleaned.strip("\\ ") or vr in _ONE_VALUE else ""
 
 
 Converter = Callable[[Reading, bytes, bytes], object]
