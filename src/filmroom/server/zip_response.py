@@ -188,6 +188,7 @@ class _Delivery:
                     # How some servers say that the client has gone (ASGI 2.4).
                     return
                 self.sent += size
+                del chunk  # its buffer may be the next one
         if self.sent != self.total:
             raise ObjectChanged(f"The body ends after {self.sent} of {self.total} bytes.")
         self.is_complete = True

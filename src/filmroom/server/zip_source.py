@@ -8,6 +8,7 @@ be asked. Small members therefore share one chunk, and one write to the socket.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from itertools import chain
 from typing import Protocol
@@ -22,7 +23,7 @@ from filmroom.store.zip_layout import LiteralSegment, Segment, StoredSegment
 CHUNK = 256 << 10
 """Bytes of a chunk. It fits a core's own cache, so that the socket's copy and the CRC find it there."""
 
-_BUFFERS = 4
+_KEPT_BUFFERS = 24
 _BATCH_SEGMENTS = 64
 _BATCH_OBJECTS = 8
 _OPENED_ON_THE_LOOP = 2
@@ -54,21 +55,27 @@ class ByteSource(Protocol):
     def close(self) -> None: ...
 
 
-class _Buffers:
-    """A few buffers, each handed out again only when nobody holds a view of it any more."""
+class _Buffers(threading.local):
+    """Buffers of one event loop's thread, each handed out again only when nobody holds a view of it.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    They are shared by all responses and tried in the same order: a buffer that the socket has just taken
+    is still in the core's cache when the next chunk is read into it.
+    """
+
+    def __init__(self) -> None:
         self._buffers: list[bytearray] = []
 
     def take(self) -> memoryview:
         for buffer in self._buffers:
             if _is_free(buffer):
                 return memoryview(buffer)
-        buffer = bytearray(self._size)
-        if len(self._buffers) < _BUFFERS:
+        buffer = bytearray(CHUNK)
+        if len(self._buffers) < _KEPT_BUFFERS:
             self._buffers.append(buffer)
         return memoryview(buffer)
+
+
+_buffers = _Buffers()
 
 
 def _is_free(buffer: bytearray) -> bool:
@@ -94,21 +101,23 @@ class SegmentSource:
         self._range = (start, end)
         self._segments: Iterator[Segment] = body.segments(start, end)
         self._batch: list[Segment] = []
+        self._is_last_batch = False
         self._handles: dict[str, ObjectHandle] = {}
         self._closed = False
-        self._buffers = _Buffers(max(1, min(CHUNK, end - start)))
         self._view = memoryview(b"")
         self._filled = 0
         self._checksum = 0
 
     async def prepare(self) -> None:
         await self._open_batch()
+        if self._is_last_batch:
+            return
         others = [location for location in self._first_objects() if location.key not in self._handles]
         if others:
             await anyio.to_thread.run_sync(self._check_all, others)
 
     async def chunks(self) -> AsyncGenerator[bytes | memoryview]:
-        self._view = self._buffers.take()
+        self._view = _buffers.take()
         while self._batch:
             for segment in self._batch:
                 position = 0
@@ -122,7 +131,9 @@ class SegmentSource:
                         full, self._view, self._filled = self._view, memoryview(b""), 0
                         yield full
                         del full
-                        self._view = self._buffers.take()
+                        self._view = _buffers.take()
+            if self._is_last_batch:
+                break
             await self._open_batch()
         if self._filled:
             yield self._view[: self._filled]
@@ -171,6 +182,8 @@ class SegmentSource:
             batch.append(segment)
             if len(batch) == _BATCH_SEGMENTS:
                 break
+        else:
+            self._is_last_batch = True
         return batch
 
     async def _open_batch(self) -> None:
