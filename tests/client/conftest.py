@@ -317,3 +317,40 @@ def large(old_nbia: OldNbia) -> Held:
 def tree(folder: Path) -> dict[str, bytes]:
     """Return the files of a folder."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@dataclass
+class Real:
+    """Our own server with real and generated series in it."""
+
+    url: str
+    large_uid: str
+    large: list[bytes]
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+    """Our server on a real socket: pydicom's files by collection, and one series of three large slices."""
+    from filmroom.ingest.assign import Rules
+    from filmroom.ingest.load import IngestOptions, ingest_paths
+    from filmroom.model.entities import Licence
+    from filmroom.settings import ArchiveAddress
+    from filmroom.testing.live import running_server
+    from filmroom.testing.samples import sample_files
+
+    root = tmp_path_factory.mktemp("real")
+    address = ArchiveAddress.resolve(root / "archive")
+    licence = Licence("Creative Commons Attribution 4.0", "CC BY 4.0", "https://creativecommons.org/by/4.0/")
+    uid = "1.2.826.0.1.3680043.10.999.1"
+    slices = [dicom_file(uid, number, 3_000_000) for number in (1, 2, 3)]
+    (root / "in").mkdir()
+    for number, data in enumerate(slices):
+        (root / "in" / f"{number}.dcm").write_bytes(data)
+    for collection, files in {
+        "Demo-CT": sample_files("Demo-CT"),
+        "Demo-MR": sample_files("Demo-MR"),
+        "Large": [root / "in"],
+    }.items():
+        ingest_paths(address, files, IngestOptions(Rules(collection=collection, licence=licence), 1))
+    with running_server(address) as url:
+        yield Real(url, uid, slices)
