@@ -191,6 +191,14 @@ def test_an_image_without_pixels_is_kept_with_a_warning(make_dataset: Any, encod
     assert NO_PIXELS in header.warnings
 
 
+def test_zeros_in_place_of_the_pixels_are_a_cut(make_dataset: Any, encode: Any) -> None:
+    """So look files whose transfer broke off after their space had been reserved."""
+    ds = image(make_dataset)
+    whole = encode(ds)
+    ds.add_new(0x7FE00010, "OW", bytes(16))
+    assert isinstance(outcome(whole + bytes(len(encode(ds)) - len(whole))), TruncatedDicom)
+
+
 def test_a_source_that_shrinks_while_it_is_read_is_truncated(make_dataset: Any, encode: Any) -> None:
     ds = make_dataset()
     ds.add_new(0x00090010, "LO", "SOMEONE")

@@ -18,7 +18,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from filmroom.dicom.header import Header, read_header
 from filmroom.dicom.source import BytesSource, FileSource
-from filmroom.errors import IllegalIdentifier
+from filmroom.errors import IllegalIdentifier, TruncatedDicom
 from filmroom.model.attributes import BY_COLUMN
 
 CHARSET_FILES = Path(pydicom.__file__).parent / "data" / "charset_files"
@@ -293,7 +293,7 @@ def test_species_code_is_that_of_the_first_item(
     assert read(encode(ds, syntax)).values["species_code"] == "447612001"
 
 
-@pytest.mark.parametrize("block", [0x10, 0x42])
+@pytest.mark.parametrize("block", [0x10, 0x1F])
 def test_private_block_names_collection_and_site(make_dataset: Any, encode: Any, block: int) -> None:
     ds = make_dataset()
     ds.add_new(0x00130000 | block, "LO", "CTP")
@@ -326,6 +326,28 @@ def test_element_without_vr_among_explicit_ones_is_read_tolerantly(make_dataset:
     header = read(data)
     assert (header.values["patient_sex"], header.values["study_instance_uid"]) == ("F", "1.2.3")
     assert any("read tolerantly" in warning for warning in header.warnings)
+
+
+def test_tolerant_reading_takes_values_of_all_kinds(make_dataset: Any, encode: Any) -> None:
+    ds = make_dataset(
+        PatientName="A^B", Rows=7, SpecificCharacterSet="ISO_IR 192", StudyDescription="Ünïcode"
+    )
+    item = Dataset()
+    item.CodeValue = "447612001"
+    ds.PatientSpeciesCodeSequence = [item]
+    data = encode(ds) + struct.pack("<HHL", 0x0010, 0x0040, 2) + b"F " + element(0x00204000, "ZZ", b"?")
+    data += struct.pack("<HHL", 0x0010, 0x21B0, 100_000) + b"h" * 100_000
+    data += b"\xfe\xff\xdd\xe0\0\0\0\0" * 3
+    header = read(data)
+    assert header.values["patient_name"] == "A^B"
+    assert header.values["patient_sex"] == "F"
+    assert header.values["study_desc"] == "Ünïcode"
+    assert header.values["image_rows"] == 7
+    assert header.values["species_code"] == "447612001"
+    assert header.values["additional_patient_history"] == "h" * 4000
+    assert "3 delimiters without a sequence were ignored." in header.warnings
+    with pytest.raises(TruncatedDicom):
+        read(data[:-1000])
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])

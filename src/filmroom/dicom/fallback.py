@@ -12,11 +12,13 @@ from filmroom.dicom.elements import tag_text
 from filmroom.dicom.scan import INDEXED, ITEM_OF, VALUE_LIMIT, Raw, Scanner, check_layout
 from filmroom.dicom.source import ByteSource
 from filmroom.dicom.start import Start
+from filmroom.dicom.text import clean
 from filmroom.errors import UnreadableDicom
 from filmroom.model.attributes import PIXEL_DATA_TAGS
 
 # Catching warnings changes the state of the whole process.
 _WARNINGS = threading.Lock()
+_WARNINGS_KEPT = 20
 
 
 class _SourceFile:
@@ -56,11 +58,20 @@ def scan_with_pydicom(start: Start) -> Scanner:
         try:
             scanner.raw.update(_read(start, end))
         except Exception as error:  # pydicom raises whatever it comes across
-            reason = f"{type(error).__name__}: {error}"
+            reason = _short(f"{type(error).__name__}: {error}")
             raise UnreadableDicom(f"The data set cannot be read ({reason}).") from error
     scanner.warnings.append("The data set has elements that break the standard; it was read tolerantly.")
-    scanner.warnings.extend(dict.fromkeys(str(warning.message) for warning in caught))
+    if scanner.stray_delimiters:
+        scanner.warnings.append(f"{scanner.stray_delimiters:,} delimiters without a sequence were ignored.")
+    scanner.warnings.extend(
+        dict.fromkeys(_short(str(warning.message)) for warning in caught[:_WARNINGS_KEPT])
+    )
     return scanner
+
+
+def _short(message: str) -> str:
+    """A message of pydicom as one line; it may quote any amount of what is in the file."""
+    return clean(message)[:200]
 
 
 def _read(start: Start, end: int) -> Raw:

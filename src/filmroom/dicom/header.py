@@ -33,7 +33,7 @@ def read_header(source: ByteSource, name: str = "") -> Header:
     """Read the header of a DICOM file and check that the file is whole.
 
     Every top-level element, item and fragment is walked to the end of the file, but only values of
-    indexed attributes are read; memory stays below a megabyte whatever the file claims. ``name`` is
+    indexed attributes are read; memory stays within a few megabytes whatever the file claims. ``name`` is
     the file's name: one ending in ``.dcm`` that is no DICOM is unreadable rather than a bystander.
 
     A data set without pixel data that is cut exactly between two top-level elements cannot be told from a
@@ -66,8 +66,8 @@ def _header_of(start: Start, scanner: Scanner) -> Header:
     reading = Reading(scanner.raw, start.order)
     values = convert(reading)
     collection_tag, site_tag = ctp_tags(reading)
-    warnings = (*start.warnings, *scanner.warnings, *reading.warnings)
-    return Header(values, start.transfer_syntax_uid, collection_tag, site_tag, warnings)
+    warnings = dict.fromkeys((*start.warnings, *scanner.warnings, *reading.warnings))
+    return Header(values, start.transfer_syntax_uid, collection_tag, site_tag, tuple(warnings))
 
 
 def is_dicomdir(source: ByteSource) -> bool:

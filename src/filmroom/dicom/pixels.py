@@ -66,6 +66,8 @@ def _check_absence(scanner: Scanner) -> None:
     present = sum(tag in scanner.raw for tag in _MODULE)
     if 0 < present < len(_MODULE):
         raise TruncatedDicom("The file ends in the middle of the description of its image.")
+    if scanner.zeros > 1:
+        raise TruncatedDicom(f"{scanner.zeros:,} zero bytes stand where the pixel data should be.")
     scanner.warnings.append("The object describes an image but has no pixel data.")
 
 

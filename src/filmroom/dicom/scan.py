@@ -40,7 +40,7 @@ BITS_STORED = 0x00280101
 HIGH_BIT = 0x00280102
 PIXEL_REPRESENTATION = 0x00280103
 
-CTP_CREATORS = range(0x00130010, 0x00130100)
+CTP_CREATORS = range(0x00130010, 0x00130020)
 CTP_CREATOR = b"CTP"
 
 ITEM_OF = {attribute.tag: attribute.item for attribute in ATTRIBUTES if attribute.item is not None}
@@ -86,13 +86,18 @@ Raw = dict[int, tuple[bytes, bytes]]
 
 
 class Scanner(Walker):
-    """One scan of one data set. ``raw``, ``pixels`` and ``warnings`` are what it found."""
+    """One scan of one data set.
+
+    ``raw``, ``pixels``, ``warnings`` and ``zeros`` (bytes of padding behind the data set) are what it found.
+    """
 
     def __init__(self, window: Window, order: ByteOrder) -> None:
         super().__init__(window, order)
         self.raw: Raw = {}
         self.pixels: PixelValue | None = None
         self.pixels_at: int | None = None
+        self.zeros = 0
+        self.stray_delimiters = 0
         self.warnings: list[str] = []
 
     def scan(self, position: int, implicit: bool) -> None:  # noqa: FBT001 - a property of the data
@@ -113,6 +118,13 @@ class Scanner(Walker):
                 return
         self.finish(position)
 
+    def is_padding(self, position: int) -> bool:
+        """Tell whether only zeros follow ``position``, and remember how many."""
+        if not self.window.only_zeros(position):
+            return False
+        self.zeros = max(self.zeros, self.window.size - position)
+        return True
+
     def junk_from(self, position: int) -> None:
         """Warn about what stands behind the pixel data and is no data element."""
         self.warnings.append(f"{self.window.size - position:,} bytes behind the pixel data are no DICOM.")
@@ -123,7 +135,7 @@ class Scanner(Walker):
             raise TruncatedDicom(
                 f"The file ends at byte {size}, but an element claims to reach to {position}."
             )
-        if not self.window.only_zeros(position):
+        if not self.is_padding(position):
             raise TruncatedDicom(f"The file ends at byte {size}, inside the header of a data element.")
 
     def _explicit_run(self, position: int) -> int:
@@ -206,7 +218,7 @@ class Scanner(Walker):
 
     def _end_of_elements(self, position: int, wire: int, vr: bytes) -> int:
         """What is at ``position`` is no element: padding, or something unusual."""
-        if wire == 0 and vr == b"\0\0" and self.window.only_zeros(position):
+        if wire == 0 and vr == b"\0\0" and self.is_padding(position):
             return self.window.size
         raise Unusual(position)
 
@@ -294,14 +306,14 @@ def check_layout(window: Window, order: ByteOrder, position: int, implicit: bool
         element = scanner.element(position, implicit)
         scanner.count()
         if element.tag >> 16 == 0xFFFE or element.tag == 0:
-            if window.only_zeros(position):
+            if scanner.is_padding(position):
                 position = window.size
                 break
             if scanner.pixels is not None:
                 scanner.junk_from(position)
                 return scanner
             if element.tag == SEQUENCE_END and element.length == 0:
-                scanner.warnings.append(f"A delimiter without a sequence, at byte {position}, was ignored.")
+                scanner.stray_delimiters += 1
                 position += 8
                 continue
             raise UnreadableDicom(f"The data set breaks off at byte {position}: no data element there.")

@@ -19,6 +19,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 _CONTROLS_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 _DEFAULT = "iso8859"
+_TERMS = 16  # more character sets than the standard has code extensions are no honest value
 # Encodings whose Python codec reads the escape sequences itself.
 _READS_ESCAPES = frozenset({"iso2022_jp", "iso2022_jp_2"})
 
@@ -40,7 +41,7 @@ def character_set(value: bytes) -> CharacterSet:
     """Return the character set that a value of (0008,0005) names; unknown terms become warnings."""
     from pydicom.charset import STAND_ALONE_ENCODINGS, python_encoding
 
-    terms = [term.strip(" \0") for term in value.decode("latin_1").split("\\")]
+    terms = [term.strip(" \0") for term in value.decode("latin_1").split("\\")][:_TERMS]
     encodings: list[str] = []
     warnings: list[str] = []
     for index, term in enumerate(terms):

@@ -32,6 +32,7 @@ _ONE_VALUE = frozenset({"LT", "ST", "UT"})
 _BODY_PART_LENGTH = 15  # NBIA keeps 15 characters of one that has 16 or more
 _ADVICE = "Correct the file at its source, then ingest it again."
 _CTP_LENGTH = 200
+_CHARACTER_SET_LENGTH = 512  # bytes
 
 
 class Reading:
@@ -46,7 +47,9 @@ class Reading:
     def characters(self) -> CharacterSet:
         """The character set, worked out when the first value needs it."""
         if self._characters is None:
-            self._characters = character_set(self.raw.get(SPECIFIC_CHARACTER_SET, (b"", b""))[1])
+            self._characters = character_set(
+                self.raw.get(SPECIFIC_CHARACTER_SET, (b"", b""))[1][:_CHARACTER_SET_LENGTH]
+            )
             self.warnings.extend(self._characters.warnings)
         return self._characters
 
