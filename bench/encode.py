@@ -14,6 +14,7 @@ from filmroom.wire.views import SERIES_V1, SERIES_V4, View
 
 ROWS = 50_000
 PAGE = 5_000
+RELEASED = dt.datetime.combine(dt.date(2024, 1, 1), dt.time())
 
 
 def series_row(number: int) -> dict[str, Any]:
@@ -39,13 +40,13 @@ def series_row(number: int) -> dict[str, Any]:
         "manufacturer_model_name": "LightSpeed Plus",
         "software_versions": "06MW03.4",
         "image_count": 133,
-        "max_submission_timestamp": dt.datetime(2024, 1, 1) + dt.timedelta(seconds=number // 50),
+        "max_submission_timestamp": RELEASED + dt.timedelta(seconds=number // 50),
         "licence_name": "CC BY 3.0",
         "licence_url": "https://creativecommons.org/licenses/by/3.0/",
         "description_uri": "https://doi.org/10.7937/K9/TCIA.2015.LO9QL9SX",
         "file_size": 70_017_384,
         "released_status": "Yes",
-        "date_released": dt.datetime(2024, 1, 1),
+        "date_released": RELEASED,
         "study_desc": "CT THORAX",
         "study_date": day,
         "third_party_analysis": "NO",

@@ -1,0 +1,300 @@
+"""An archive with real DICOM objects in every state that a series can be in, and a real server over it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import http.client
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from pydicom import Dataset
+from pydicom.config import disable_value_validation
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+
+from filmroom.catalog import Catalog
+from filmroom.model.attributes import ATTRIBUTES
+from filmroom.model.entities import Assignment, IncomingInstance, Licence, ReadInstance
+from filmroom.settings import ArchiveAddress
+from filmroom.store import open_store
+from filmroom.store.packs import PackWriter
+from filmroom.testing.live import running_server
+
+KEYWORDS = {attribute.column: attribute.keyword for attribute in ATTRIBUTES}
+AGREEMENT = "Be kind to the data."
+
+CC_BY = Licence(
+    "Creative Commons Attribution 4.0 International License", "CC BY 4.0", "https://example.org/by/4.0/"
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """One series as it went in: its identifiers and the files' bytes by SOP Instance UID."""
+
+    series_uid: str
+    study_uid: str
+    patient_id: str
+    collection: str
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.files.values()))
+
+    @property
+    def first(self) -> str:
+        return next(iter(self.files))
+
+
+def dicom_bytes(values: dict[str, Any]) -> bytes:
+    """Return a DICOM file with these attributes, given by column, legal or not, and 64 pixels."""
+    with disable_value_validation():
+        return _dicom_bytes(values)
+
+
+def _dicom_bytes(values: dict[str, Any]) -> bytes:
+    dataset = Dataset()
+    for column, value in values.items():
+        if column == "species_code":
+            item = Dataset()
+            item.CodeValue = value
+            dataset.PatientSpeciesCodeSequence = [item]
+        else:
+            text = value.strftime("%Y%m%d") if isinstance(value, dt.date) else value
+            setattr(dataset, KEYWORDS[column], text)
+    dataset.Rows = dataset.Columns = 8
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation, dataset.SamplesPerPixel = 7, 0, 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.PixelData = hashlib.sha512(values["sop_instance_uid"].encode()).digest()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+class Archive:
+    """Fills a catalogue and a store with series."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = ArchiveAddress.resolve(data=folder)
+        self.catalog = Catalog.create(self.address.database_url)
+        self.store = open_store(self.address.store_url)
+
+    def add(self, series_uid: str, *, assignment: Assignment, **values: Any) -> Made:
+        """Add one series; see :meth:`prepare`."""
+        made, read = self.prepare(series_uid, collection=assignment.collection, **values)
+        self.commit(assignment, [(made, read)])
+        return made
+
+    def add_many(self, series_uids: list[str], assignment: Assignment) -> None:
+        """Add many series of one instance each, at once."""
+        self.commit(
+            assignment,
+            [self.prepare(uid, collection=assignment.collection, numbers=[(1, 1)]) for uid in series_uids],
+        )
+
+    def prepare(
+        self,
+        series_uid: str,
+        *,
+        collection: str,
+        study_uid: str = "",
+        patient_id: str = "P1",
+        numbers: list[tuple[int | None, int | None]] | None = None,
+        **values: Any,
+    ) -> tuple[Made, list[ReadInstance]]:
+        """Make the files of a series: one instance per pair of acquisition and instance number."""
+        made = Made(series_uid, study_uid or f"{series_uid}.0", patient_id, collection)
+        read = []
+        for index, (acquisition, number) in enumerate(numbers or [(1, 1), (1, 2)], 1):
+            given = {
+                "patient_id": patient_id,
+                "study_instance_uid": made.study_uid,
+                "series_instance_uid": series_uid,
+                "sop_instance_uid": f"{series_uid}.{index}",
+                "sop_class_uid": str(CTImageStorage),
+                "modality": "CT",
+                "acquisition_number": acquisition,
+                "instance_number": number,
+                **values,
+            }
+            present = {name: value for name, value in given.items() if value is not None}
+            content = dicom_bytes(present)
+            made.files[present["sop_instance_uid"]] = content
+            read.append(
+                ReadInstance(
+                    values=present,
+                    transfer_syntax_uid=str(ExplicitVRLittleEndian),
+                    size=len(content),
+                    md5=hashlib.md5(content).digest(),
+                    sha256=hashlib.sha256(content).digest(),
+                    crc32=zlib.crc32(content),
+                )
+            )
+        return made, read
+
+    def commit(self, assignment: Assignment, series: list[tuple[Made, list[ReadInstance]]]) -> None:
+        """Write the files into packs of the store, then their rows in one transaction."""
+        with PackWriter(self.store, series[0][0].series_uid) as packs:
+            for made, _ in series:
+                for content in made.files.values():
+                    packs.add(content, len(content))
+            locations = iter(packs.finish())
+        outcomes = self.catalog.commit_batch(
+            None,
+            [
+                IncomingInstance(instance, assignment, next(locations), "test")
+                for _, read in series
+                for instance in read
+            ],
+            [],
+        )
+        assert {outcome.outcome for outcome in outcomes} == {"stored"}, outcomes
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+def ask_server(url: str, path: str, method: str = "GET", **headers: str) -> Answer:
+    """Ask a server once, over a connection of its own; header names are written with ``_`` for ``-``."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    try:
+        connection.request(method, path, headers={name.replace("_", "-"): v for name, v in headers.items()})
+        response = connection.getresponse()
+        body = response.read()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running server, what it serves, and how to ask it."""
+
+    url: str
+    archive: Archive
+    full: Made
+    bare: Made
+    fetched_only: Made  # visibility 12
+    hidden: Made  # visibility 0
+    restricted: Made
+
+    agreement = AGREEMENT
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        """Ask for a path."""
+        return ask_server(self.url, path, method, **headers)
+
+    def ask(self, operation: str, method: str = "GET", **params: str) -> Answer:
+        """Ask an operation, given as ``version/name``."""
+        query = f"?{urlencode(params)}" if params else ""
+        return ask_server(self.url, f"/nbia-api/services/{operation}{query}", method)
+
+
+FULL: dict[str, Any] = {
+    "patient_name": "Doe^Jane",
+    "patient_birth_date": dt.date(1950, 4, 1),
+    "patient_sex": "F",
+    "ethnic_group": "Unknown",
+    "species_code": "448771007",
+    "species_description": "Canis lupus",
+    "qc_subject": "YES",
+    "study_date": dt.date(2006, 9, 6),
+    "study_desc": 'Thorax, "left" <5/8>',
+    "admitting_diagnoses_desc": "Nodule",
+    "study_id": "77",
+    "patient_age": "056Y",
+    "longitudinal_event_type": "DIAGNOSIS",
+    "longitudinal_offset": 90.0,
+    "series_date": dt.date(2006, 9, 7),
+    "series_desc": "Axial, 5 mm",
+    "protocol_name": "Routine",
+    "body_part_examined": "Chest",
+    "series_number": 3.0,
+    "manufacturer": "Acme, Inc.",
+    "manufacturer_model_name": "Model/16",
+    "software_versions": "1.0",
+}
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server for questions only: no test changes its archive."""
+    archive = Archive(tmp_path_factory.mktemp("archive"))
+    public = Assignment("Open-CT", "Open Site", CC_BY, "https://doi.org/10.1/open")
+    plain = Assignment("open-bare", "open-bare")
+    made = Live(
+        url="",
+        archive=archive,
+        full=archive.add(
+            "1.2.1",
+            patient_id="pat-Lower",
+            assignment=public,
+            numbers=[(2, n) for n in range(1, 8)] + [(1, n) for n in range(1, 6)],
+            **FULL,
+        ),
+        bare=archive.add("1.2.2", patient_id="BARE", assignment=plain, modality="MR", numbers=[(None, None)]),
+        fetched_only=archive.add(
+            "1.2.12",
+            patient_id="TWELVE",
+            assignment=Assignment("Open-CT", "Open Site", CC_BY, visibility=12),
+            manufacturer="Twelve",
+            body_part_examined="TWELVE",
+            modality="PT",
+        ),
+        hidden=archive.add(
+            "1.2.10",
+            patient_id="ZERO",
+            assignment=Assignment("Open-CT", "Open Site", CC_BY, visibility=0),
+            manufacturer="Zero",
+            body_part_examined="ZERO",
+            modality="NM",
+        ),
+        restricted=archive.add(
+            "1.2.99",
+            patient_id="SECRET",
+            assignment=Assignment("Closed", "Closed", CC_BY, access="restricted"),
+            manufacturer="Secret",
+            body_part_examined="SECRET",
+            modality="US",
+        ),
+    )
+    with running_server(archive.address, agreement=AGREEMENT) as url:
+        yield Live(url, archive, made.full, made.bare, made.fetched_only, made.hidden, made.restricted)
+    archive.catalog.close()
+
+
+@pytest.fixture
+def new_archive(tmp_path: Path) -> Iterator[Archive]:
+    """An empty archive that a test may fill and break."""
+    archive = Archive(tmp_path / "archive")
+    yield archive
+    archive.catalog.close()
+
+
+@pytest.fixture
+def fetch() -> Callable[..., Answer]:
+    """The function that asks a server: ``fetch(url, path, method, **headers)``."""
+    return ask_server
