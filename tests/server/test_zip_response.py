@@ -500,6 +500,16 @@ def sparse_site(tmp_path, count, size):
     return Site(LocalStore(tmp_path / "store"), instances)
 
 
+@pytest.mark.parametrize("index", [0, 100, 199])
+def test_every_one_of_many_objects_is_looked_at_before_the_status(tmp_path, index):
+    site = sparse_site(tmp_path, 200, 1 << 20)
+    os.truncate(site.content.instances[index].location.key, 1000)
+    with site.served():
+        assert site.get()[0] == 500
+        start = site.layout.size // 2
+        assert site.get(Range=f"bytes={start}-{start + 100}")[0] == (500 if index == 100 else 206)
+
+
 def begin(site, receive_buffer=64 << 10):
     """Ask for the ZIP on a slow connection and read a little of it."""
     connection = socket.socket()

@@ -19,7 +19,7 @@ from filmroom.model.entities import Location
 from filmroom.store.content import ContentReader, crc32
 from filmroom.store.packs import in_place_location
 from filmroom.store.series_zip import licence_text, series_zip
-from filmroom.store.zip_layout import LiteralSegment, ZipLayout
+from filmroom.store.zip_layout import LiteralSegment, StoredSegment, ZipLayout
 
 GIB = 1 << 30
 
@@ -316,6 +316,10 @@ def test_members_and_offsets_beyond_4_gib(tmp_path, reader, make_instance):
             assert member.read(100) == bytes(100)
         assert infos["below"].header_offset > 5 * GIB
         assert just_below.crc32 == infos["below"].CRC
+    stored = [segment.length for segment in layout.segments() if isinstance(segment, StoredSegment)]
+    literal = [len(segment.data) for segment in layout.segments() if isinstance(segment, LiteralSegment)]
+    assert stored == [1000, 5 * GIB, 0xFFFFFFFE], "every byte of every member is there"
+    assert sum(stored) + sum(literal) == layout.size
     header = read_range(layout, reader, infos["large"].header_offset, infos["large"].header_offset + 60)
     assert header[18:26] == b"\xff" * 8
     assert header[35 : 35 + 20] == b"\1\0\x10\0" + (5 * GIB).to_bytes(8, "little") * 2
