@@ -186,15 +186,16 @@ def test_an_unusable_journal_begins_anew(
     assert_whole(tmp_path, large)
 
 
+@pytest.mark.parametrize("name", [b"1-01.dcm", b"1-02.dcm", b"LICENSE"])
 def test_a_journal_with_hostile_names_leads_nowhere(
-    client: Client, old_nbia: Any, large: Any, tmp_path: Path
+    client: Client, old_nbia: Any, large: Any, tmp_path: Path, name: bytes
 ) -> None:
     old_nbia.faults = ["cut:1300000", "status:500"]
     assert client.download(large.uid, tmp_path).failed
     victim = tmp_path / "victim"
     victim.write_bytes(b"keep")
     journal = tmp_path / ".filmroom" / f"{large.uid}.partial" / "journal.jsonl"
-    journal.write_bytes(journal.read_bytes().replace(b"1-02.dcm", b"../../../victim"))
+    journal.write_bytes(journal.read_bytes().replace(name, b"../../../victim"))
     client.download(large.uid, tmp_path)
     assert victim.read_bytes() == b"keep"
     client.download(large.uid, tmp_path).raise_for_failures()
@@ -343,6 +344,26 @@ def test_killed_between_the_last_steps(
     found.pop("LICENSE")
     assert found == held.files
     assert verify(tmp_path).ok
+
+
+def test_interrupted_by_a_person(client: Client, old_nbia: Any, large: Any, tmp_path: Path) -> None:
+    old_nbia.delay = 0.004
+    command = ["download", large.uid, "--server", old_nbia.url, "--to", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "filmroom.cli.app", *command], stderr=subprocess.PIPE, text=True
+    )
+    while old_nbia.sent < 600_000:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    old_nbia.delay = 0
+    report = client.download(large.uid, tmp_path)
+    report.raise_for_failures()
+    assert report.ok[0].resumed_bytes > 300_000
+    assert_whole(tmp_path, large)
 
 
 def test_progress_adds_up(client: Client, old_nbia: Any, held: Any, large: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -18,6 +19,7 @@ from filmroom.client.receipt import Receipt, read_receipt, unchanged
 from filmroom.client.report import DownloadReport, Progress, SeriesResult
 from filmroom.client.transfer import Promise, SeriesRequest, SeriesTransfer, Stopped
 from filmroom.errors import (
+    ArchiveInUse,
     BadAnswer,
     FilmroomError,
     IncompleteTransfer,
@@ -146,7 +148,8 @@ class Download:
             uid = checked_uid(each if isinstance(each, str) else each.series_instance_uid)
             place = SeriesPlace(self._target, uid)
             if place.unfinished:
-                with held(place), writing(self._target):
+                # Who holds it finishes it; the series then fails below with that reason.
+                with contextlib.suppress(ArchiveInUse), held(place), writing(self._target):
                     place.finish()
 
     def _check_space(self, plan: Sequence[PlannedSeries]) -> None:

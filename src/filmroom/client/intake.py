@@ -8,6 +8,7 @@ from io import FileIO
 
 from filmroom.client.journal import Arrival, Arrived, Begun, Journal, Source
 from filmroom.client.layout import SeriesPlace
+from filmroom.client.member_names import checked_member_name
 from filmroom.client.receipt import LICENCE_NAME
 from filmroom.client.zip_stream import (
     ArchiveEnd,
@@ -59,7 +60,10 @@ class Intake:
         arrival.arrived = arrival.arrived[:whole]
         self._journal.keep(arrival)
         self.arrival = arrival
-        self.rewind()
+        try:
+            self.rewind()
+        except BadAnswer:  # the journal names members that no archive may hold together
+            self.forget()
 
     def rewind(self) -> None:
         """Continue from the last byte that is safely on disk, after a connection broke."""
@@ -171,13 +175,13 @@ class Intake:
                     self._take(event)
 
     def _is_intact(self, arrived: Arrived) -> bool:
-        path = self._place.files / arrived.name
         try:
+            path = self._place.files / checked_member_name(arrived.name)
             if path.stat().st_size != arrived.size:
                 return False
             with path.open("rb") as stream:
                 return hashlib.file_digest(stream, _md5).hexdigest() == arrived.md5
-        except OSError:
+        except (OSError, BadAnswer):
             return False
 
 
