@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from filmroom.testing.services import PostgresServer, running_postgres
 
 SHARED = Path(__file__).parents[2] / "shared" / "dicom"
 
@@ -17,6 +20,13 @@ def shared_dicom() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs the real DICOM files beside the checkout (../shared/dicom)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, one per test process."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,13 +12,20 @@ import pytest
 
 from filmroom.catalog import Catalog
 from filmroom.model.entities import Assignment, IncomingInstance, Location, ReadInstance
+from filmroom.testing.services import PostgresServer
 
 Make = Callable[..., IncomingInstance]
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a catalogue to be made, on each engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        with server.database() as made:
+            yield made
 
 
 @pytest.fixture

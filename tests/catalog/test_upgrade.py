@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from filmroom.catalog import Catalog
 from filmroom.catalog.schema import metadata
 from filmroom.errors import CatalogError, InvalidInput, SchemaMismatch
+from filmroom.testing.services import PostgresServer
 
 
 @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
@@ -20,10 +21,11 @@ from filmroom.errors import CatalogError, InvalidInput, SchemaMismatch
 def test_the_migrations_make_the_schema_of_the_tables(catalog: Catalog) -> None:
     with catalog._database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        made = {
-            row[0]
-            for row in connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'index'"))
-        }
+        indexes = {
+            "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
+            "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'",
+        }[connection.dialect.name]
+        made = {row[0] for row in connection.execute(sa.text(indexes))}
     declared = {str(index.name) for table in metadata.tables.values() for index in table.indexes}
     assert declared <= made
 
@@ -74,3 +76,13 @@ def test_many_at_once_make_one_archive(tmp_path: Path) -> None:
 def test_an_address_that_is_none_is_refused(bad: str) -> None:
     with pytest.raises(InvalidInput):
         Catalog.create(bad)
+
+
+def test_an_empty_database_becomes_an_archive(postgres: PostgresServer) -> None:
+    with postgres.database(empty=True) as url:
+        with pytest.raises(CatalogError, match="There is no archive"):
+            Catalog.open(url)
+        with ThreadPoolExecutor(4) as pool:
+            for made in pool.map(Catalog.create, [url] * 4):
+                assert made.counts()["series"] == 0
+                made.close()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from filmroom.catalog import Catalog, Refusal
 from filmroom.catalog.schema import facet, patient, series
-from filmroom.errors import InvalidInput, NotFound
+from filmroom.errors import CatalogError, InvalidInput, NotFound
 from filmroom.model.access import Scope, VisibleSet
 from filmroom.model.entities import Assignment, Licence
 from filmroom.model.queries import FindPatients, FindSeries, FindStudies, FindValues, SeriesSize
@@ -227,6 +227,6 @@ def test_a_run_is_resumed_by_its_key_until_it_ends(catalog: Catalog, make: Make)
 def test_a_failed_transaction_leaves_nothing(catalog: Catalog, make: Make) -> None:
     broken = make("1.2")
     object.__setattr__(broken.instance, "md5", None)
-    with pytest.raises(Exception, match="NOT NULL"):
+    with pytest.raises(CatalogError, match=r"(?i)not.null"):
         catalog.commit_batch(None, [make("1.1"), broken])
     assert catalog.counts() == dict.fromkeys(catalog.counts(), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +28,15 @@ from filmroom.model.naming import uid_digest
 from filmroom.model.queries import Query
 
 
+@contextlib.contextmanager
+def _closed_on_error(database: Database) -> Iterator[Database]:
+    try:
+        yield database
+    except BaseException:
+        database.close()
+        raise
+
+
 class Catalog:
     """One open catalogue. Safe for threads; a forked process opens its own."""
 
@@ -40,39 +50,38 @@ class Catalog:
         :param url: a database address: ``sqlite:///…`` or ``postgresql://…``.
         :raises CatalogError: when there is none. :raises SchemaMismatch: when it has another schema.
         """
-        database = Database(url)
-        if not database.exists():
-            raise CatalogError(
-                f"There is no archive at {database.url.render_as_string(hide_password=True)}.",
-                advice="Make one with: filmroom ingest, or: filmroom serve",
-            )
-        upgrade.check(database)
-        return cls(database)
+        with _closed_on_error(Database(url)) as database:
+            if not database.exists():
+                raise CatalogError(
+                    f"There is no archive at {database.url.render_as_string(hide_password=True)}.",
+                    advice="Make one with: filmroom ingest, or: filmroom serve",
+                )
+            upgrade.check(database)
+            return cls(database)
 
     @classmethod
     def create(cls, url: str) -> Catalog:
         """Open a catalogue, making an empty one where none is."""
-        database = Database(url)
-        if not database.exists():
-            database.make_folder()
-            with database.creation_lock():
-                if not database.exists():
-                    upgrade.upgrade(database)
-        upgrade.check(database)
-        return cls(database)
+        with _closed_on_error(Database(url)) as database:
+            if not database.exists():
+                database.make_folder()
+                with database.creation_lock():
+                    if not database.exists():
+                        upgrade.upgrade(database)
+            upgrade.check(database)
+            return cls(database)
 
     @classmethod
     def upgrade(cls, url: str) -> tuple[str | None, str]:
         """Bring a catalogue to this program's schema; return the revisions before and after."""
-        database = Database(url)
-        if not database.exists():
-            raise CatalogError("There is no archive to upgrade.")
-        before = upgrade.present_revision(database)
-        if before is None:
-            upgrade.check(database)
-        upgrade.upgrade(database)
-        database.close()
-        return before, upgrade.newest_revision()
+        with contextlib.closing(Database(url)) as database:
+            if not database.exists():
+                raise CatalogError("There is no archive to upgrade.")
+            before = upgrade.present_revision(database)
+            if before is None:
+                upgrade.check(database)
+            upgrade.upgrade(database)
+            return before, upgrade.newest_revision()
 
     def close(self) -> None:
         """Close every connection."""

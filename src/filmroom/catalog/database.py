@@ -169,7 +169,9 @@ def _translated() -> Iterator[None]:
             ) from error
         raise CatalogError(f"The catalogue cannot be used: {text}.") from error
     except sa.exc.DBAPIError as error:
-        raise CatalogError(f"The catalogue refused an operation: {error.orig}.") from error
+        # The first line alone: what follows can hold values of rows.
+        said = str(error.orig).partition("\n")[0]
+        raise CatalogError(f"The catalogue refused an operation: {said}.") from error
 
 
 def insert_or_add(

@@ -49,9 +49,14 @@ metadata = MetaData(
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
+def text(length: int) -> TypeEngine[str]:
+    """Text compared byte by byte on every engine: identifiers sort and match the same everywhere."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 def _type(attribute: Attribute) -> TypeEngine[Any]:
     kinds: dict[str, TypeEngine[Any]] = {
-        "text": String(attribute.length),
+        "text": text(attribute.length),
         "date": Date(),
         "integer": BigInteger(),
         "decimal": Float(53),
@@ -79,9 +84,9 @@ licence = Table(
     "licence",
     metadata,
     _key(),
-    Column("long_name", String(500), nullable=False, unique=True),
-    Column("short_name", String(200), nullable=False),
-    Column("url", String(500), nullable=False, default=""),
+    Column("long_name", text(500), nullable=False, unique=True),
+    Column("short_name", text(200), nullable=False),
+    Column("url", text(500), nullable=False, default=""),
     Column("text", Text, nullable=False, default=""),
     Column("commercial_use", Boolean, nullable=False, default=True),
 )
@@ -90,9 +95,9 @@ collection = Table(
     "collection",
     metadata,
     _key(),
-    Column("name", String(200), nullable=False, unique=True),
+    Column("name", text(200), nullable=False, unique=True),
     Column("description", Text),
-    Column("description_uri", String(500)),
+    Column("description_uri", text(500)),
     Column("third_party_analysis", Boolean, nullable=False, default=False),
     Column("created", DateTime, nullable=False),
     Column("changed", DateTime, nullable=False),
@@ -103,7 +108,7 @@ site = Table(
     metadata,
     _key(),
     _parent("collection_id", "collection"),
-    Column("name", String(40), nullable=False),
+    Column("name", text(40), nullable=False),
     _parent("licence_id", "licence", nullable=True),
     UniqueConstraint("collection_id", "name"),
 )
@@ -136,15 +141,15 @@ series = Table(
     _parent("site_id", "site"),
     *_attribute_columns("series"),
     Column("visibility", SmallInteger, nullable=False),
-    Column("released_status", String(3), nullable=False, default="No"),
+    Column("released_status", text(3), nullable=False, default="No"),
     Column("date_released", DateTime),
     Column("max_submission_timestamp", DateTime, nullable=False),
     Column("annotations_flag", Boolean),
     Column("annotation_size", BigInteger, nullable=False, default=0),
-    Column("third_party_analysis", String(3)),
-    Column("description_uri", String(500)),
-    Column("licence_name", String(200)),
-    Column("licence_url", String(500)),
+    Column("third_party_analysis", text(3)),
+    Column("description_uri", text(500)),
+    Column("licence_name", text(200)),
+    Column("licence_url", text(500)),
     Column("exclude_commercial", Boolean, nullable=False, default=False),
     Column("image_count", Integer, nullable=False, default=0),
     Column("file_size", BigInteger, nullable=False, default=0),
@@ -156,14 +161,14 @@ Index("ix_series_upper_modality", func.upper(series.c.modality))
 Index("ix_series_date_released", series.c.date_released)
 
 # UIDs that repeat in millions of rows (SOP classes, transfer syntaxes), once each.
-uid_term = Table("uid_term", metadata, _key(), Column("uid", String(64), nullable=False, unique=True))
+uid_term = Table("uid_term", metadata, _key(), Column("uid", text(64), nullable=False, unique=True))
 
 # One stored object: a pack, a lone file or a file in place.
 stored_object = Table(
     "stored_object",
     metadata,
     _key(),
-    Column("object_key", String(4096), nullable=False),
+    Column("object_key", text(4096), nullable=False),
     Column("in_place", Boolean, nullable=False, default=False),
     Column("size", BigInteger, nullable=False),
     Column("modified_ns", BigInteger),
@@ -187,7 +192,7 @@ instance = Table(
     _parent("object_id", "stored_object", index=True),
     Column("object_offset", BigInteger, nullable=False),
     Column("stored_length", BigInteger, nullable=False),
-    Column("encoding", String(8), nullable=False, default="identity"),
+    Column("encoding", text(8), nullable=False, default="identity"),
     UniqueConstraint("uid_digest"),
 )
 
@@ -199,10 +204,10 @@ facet = Table(
     metadata,
     Column("site_id", Id, ForeignKey("site.id"), primary_key=True),
     Column("mask", SmallInteger, primary_key=True),
-    Column("modality", String(16), primary_key=True),
-    Column("body_part_examined", String(16), primary_key=True),
-    Column("manufacturer", String(64), primary_key=True),
-    Column("species_code", String(64), primary_key=True),
+    Column("modality", text(16), primary_key=True),
+    Column("body_part_examined", text(16), primary_key=True),
+    Column("manufacturer", text(64), primary_key=True),
+    Column("species_code", text(64), primary_key=True),
     Column("patients", Integer, nullable=False),
     Column("series", Integer, nullable=False),
 )
@@ -211,9 +216,9 @@ account = Table(
     "account",
     metadata,
     _key(),
-    Column("login", String(200), nullable=False, unique=True),
-    Column("email", String(320)),
-    Column("password_hash", String(500)),
+    Column("login", text(200), nullable=False, unique=True),
+    Column("email", text(320)),
+    Column("password_hash", text(500)),
     Column("active", Boolean, nullable=False, default=True),
     Column("created", DateTime, nullable=False),
 )
@@ -222,7 +227,7 @@ account_group = Table(
     "account_group",
     metadata,
     _key(),
-    Column("name", String(200), nullable=False, unique=True),
+    Column("name", text(200), nullable=False, unique=True),
     Column("description", Text),
 )
 
@@ -237,7 +242,7 @@ protection_group = Table(
     "protection_group",
     metadata,
     _key(),
-    Column("name", String(200), nullable=False, unique=True),
+    Column("name", text(200), nullable=False, unique=True),
     Column("description", Text),
 )
 
@@ -255,7 +260,7 @@ access_grant = Table(
     _parent("protection_group_id", "protection_group"),
     _parent("account_id", "account", nullable=True, index=True),
     _parent("account_group_id", "account_group", nullable=True, index=True),
-    Column("role", String(60), nullable=False),
+    Column("role", text(60), nullable=False),
     CheckConstraint("(account_id IS NULL) <> (account_group_id IS NULL)", name="one_holder"),
 )
 
@@ -263,7 +268,7 @@ ingest_run = Table(
     "ingest_run",
     metadata,
     _key(),
-    Column("run_key", String(64), nullable=False, index=True),
+    Column("run_key", text(64), nullable=False, index=True),
     Column("started", DateTime, nullable=False),
     Column("finished", DateTime),
     Column("summary", Text),
@@ -274,8 +279,8 @@ ingest_batch = Table(
     metadata,
     _key(),
     _parent("run_id", "ingest_run", index=True),
-    Column("state", String(8), nullable=False),
-    Column("leased_by", String(200)),
+    Column("state", text(8), nullable=False),
+    Column("leased_by", text(200)),
     Column("lease_expires", DateTime),
     # Deflated JSON: the sources of the batch.
     Column("sources", LargeBinary, nullable=False),
@@ -288,7 +293,7 @@ quarantine = Table(
     metadata,
     _key(),
     Column("source", Text, nullable=False),
-    Column("reason", String(40), nullable=False),
+    Column("reason", text(40), nullable=False),
     Column("message", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("created", DateTime, nullable=False),
@@ -303,13 +308,13 @@ download = Table(
     metadata,
     _key(),
     Column("at", DateTime, nullable=False, index=True),
-    Column("series_instance_uid", String(64), nullable=False, index=True),
-    Column("kind", String(20), nullable=False),
-    Column("viewer", String(200), nullable=False),
-    Column("address", String(64), nullable=False),
+    Column("series_instance_uid", text(64), nullable=False, index=True),
+    Column("kind", text(20), nullable=False),
+    Column("viewer", text(200), nullable=False),
+    Column("address", text(64), nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("complete", Boolean, nullable=False),
-    Column("licence_name", String(200)),
+    Column("licence_name", text(200)),
 )
 
 change = Table(
@@ -317,8 +322,8 @@ change = Table(
     metadata,
     _key(),
     Column("at", DateTime, nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("subject", String(300), nullable=False),
+    Column("actor", text(200), nullable=False),
+    Column("subject", text(300), nullable=False),
     # JSON: what was set.
     Column("detail", Text, nullable=False),
 )
