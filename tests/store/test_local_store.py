@@ -199,6 +199,7 @@ def test_stores_are_opened_by_address(tmp_path, monkeypatch):
         "file:relative",
         "file:///x?y",
         "file:",
+        "~no-such-user/x",
     ],
 )
 def test_other_addresses_are_refused(address):

@@ -26,7 +26,10 @@ def open_store(url: str) -> Store:
     if not url or "\0" in url:
         raise InvalidInput("The store address is empty or holds a NUL.")
     if scheme is None:
-        return LocalStore(Path(url).expanduser().absolute())
+        try:
+            return LocalStore(Path(url).expanduser().absolute())
+        except RuntimeError:
+            raise InvalidInput(f"The store address names an unknown user: {url!r}.") from None
     if scheme[1].lower() != "file":
         raise InvalidInput(
             f"No store of kind {scheme[1]!r} is known.",
