@@ -125,6 +125,16 @@ def test_the_first_of_repeated_parameters_counts(live: Any) -> None:
     assert [row["Modality"] for row in json.loads(live.get(path).body)] == ["MR"]
 
 
+def test_hostile_query_strings_are_refused_or_harmless(live: Any) -> None:
+    base = "/nbia-api/services/v1/getSeries"
+    assert live.get(f"{base}?Collection=%00").status == 400
+    assert live.get(f"{base}?{'a=1&' * 2000}").status == 400
+    for odd in ("Collection=%ff%fe", "Collection=%27%20OR%201=1--", "=&&==", "Collection=%F0%9F%98%80"):
+        answer = live.get(f"{base}?{odd}")
+        assert answer.status == 200, odd
+        assert (answer.body == b"") == odd.startswith("Collection")
+
+
 def test_an_empty_filter_finds_nothing_and_an_empty_format_is_none(live: Any) -> None:
     assert live.ask("v4/getSeries", Collection="").body == b""
     answer = live.ask("v4/getSeries", format="")
@@ -195,6 +205,7 @@ def test_all_formats_say_the_same(live: Any, operation: Operation) -> None:
     assert [len(element) for element in root] == [len(row) for row in rows]
     html = get("html")
     assert html.headers["content-type"].startswith("text/html")
+    assert html.headers["content-security-policy"].startswith("default-src 'none'")
     assert html.text.count("<TR>") == len(rows) + 1
     download = get("csv-download")
     assert download.headers["content-disposition"] == 'attachment; filename="SeriesMetaData.csv"'

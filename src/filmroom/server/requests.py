@@ -17,6 +17,8 @@ from filmroom.server.metrics import Metrics
 _log = get_logger("filmroom.request")
 _SANE_ID = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 _UNKNOWN = "other"
+# For HTML that is data: whatever slipped into it, nothing of it runs.
+_INERT = "default-src 'none'; frame-ancestors 'none'"
 
 
 class RequestRecorder:
@@ -43,6 +45,8 @@ class RequestRecorder:
                 headers = MutableHeaders(raw=message["headers"])
                 headers["X-Request-ID"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers.setdefault("Content-Security-Policy", _INERT)
                 message["headers"] = headers.raw
             elif message["type"] == "http.response.body":
                 sent += 0 if is_head else len(message.get("body", b""))
