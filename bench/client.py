@@ -128,7 +128,8 @@ def main() -> None:
                     arguments += ["-o", str(folder / f"{number}.zip"), f"{url}{request.path}?{query}"]
                 wall, cpu, _ = measured(arguments)
                 print(
-                    f"curl, {parallel} at once:    {size / wall / 1e6:6.0f} MB/s  {cpu / size * 1e9:.2f} CPU s/GB"
+                    f"curl, {parallel} at once:    {size / wall / 1e6:6.0f} MB/s  "
+                    f"{cpu / size * 1e9:.2f} CPU s/GB"
                 )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from filmroom import Client, errors
-from filmroom.client import verify
+from filmroom.client import repair, verify
 from filmroom.client.layout import SeriesPlace
 from filmroom.client.layout import held as lock
 
@@ -344,6 +344,53 @@ def test_killed_between_the_last_steps(
     found.pop("LICENSE")
     assert found == held.files
     assert verify(tmp_path).ok
+
+
+def test_verify_sees_and_repair_completes_what_was_interrupted(
+    client: Client, old_nbia: Any, held: Any, large: Any, tmp_path: Path
+) -> None:
+    client.download(held.uid, tmp_path).raise_for_failures()
+    old_nbia.faults = ["cut:1300000", "status:500"]
+    assert client.download(large.uid, tmp_path).failed
+    states = {check.series_instance_uid: check.state for check in verify(tmp_path).series}
+    assert states == {held.uid: "whole", large.uid: "incomplete"}
+    with pytest.raises(errors.VerificationFailed, match="1 of 2"):
+        verify(tmp_path).raise_for_damage()
+    old_nbia.faults = ["status:500"]
+    failed = repair(tmp_path, client)
+    assert [each.action for each in failed.series] == ["nothing", "failed"]
+    with pytest.raises(errors.ServerError):
+        failed.raise_for_failures()
+    assert [each.action for each in repair(tmp_path, client).series] == ["nothing", "series"]
+    assert old_nbia.archives_asked()[-1].startswith("bytes=1")
+    assert_whole(tmp_path, large)
+
+
+def test_repair_refuses_what_is_not_the_same_object(
+    client: Client, old_nbia: Any, held: Any, tmp_path: Path
+) -> None:
+    """The server's object changed: the good receipt wins, the folder is not made worse."""
+    client.download(held.uid, tmp_path).raise_for_failures()
+    victim = tmp_path / held.uid / "1-02.dcm"
+    victim.write_bytes(b"damaged")
+    held.files["1-02.dcm"] = held.files["1-02.dcm"][:-1] + b"x"
+    (result,) = repair(tmp_path, client).series
+    assert isinstance(result.error, errors.DigestMismatch)
+    assert victim.read_bytes() == b"damaged"
+    assert not (tmp_path / ".filmroom" / f"{held.uid}.mending").exists()
+    assert verify(tmp_path).series[0].damaged == ("1-02.dcm",)
+
+
+def test_a_receipt_cannot_lead_out_of_the_folder(client: Client, held: Any, tmp_path: Path) -> None:
+    client.download(held.uid, tmp_path).raise_for_failures()
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"keep")
+    receipt = tmp_path / ".filmroom" / f"{held.uid}.json"
+    receipt.write_text(receipt.read_text().replace("1-02.dcm", "../victim"))
+    assert verify(tmp_path).series[0].state == "no receipt"
+    repair(tmp_path, client).raise_for_failures()
+    assert victim.read_bytes() == b"keep"
+    assert_whole(tmp_path, held)
 
 
 def test_interrupted_by_a_person(client: Client, old_nbia: Any, large: Any, tmp_path: Path) -> None:

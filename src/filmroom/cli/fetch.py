@@ -106,13 +106,12 @@ def _shown_progress() -> Iterator[Callable[[Progress], None]]:
 
 
 def _tell(result: SeriesResult | None) -> None:
-    if result is None:
+    if result is None or result.status == "skipped":
         return
     if result.error is not None:
         remark(f"failed   {result.series_instance_uid}: {result.error}")
     else:
-        word = "fetched " if result.status == "ok" else "present "
-        remark(f"{word} {result.series_instance_uid} ({result.files} files, {human_size(result.bytes)})")
+        remark(f"fetched  {result.series_instance_uid} ({result.files} files, {human_size(result.bytes)})")
 
 
 def _print_plan(plan: Sequence[PlannedSeries], fmt: Format) -> None:
