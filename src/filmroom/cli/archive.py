@@ -141,8 +141,12 @@ def ingest(
         in_place=in_place,
     )
     address = ArchiveAddress.resolve(data, database_url, store_url)
-    with shown_progress() as show:
-        result = ingest_paths(address, paths, IngestOptions(rules, processes, report), show)
+    try:
+        with shown_progress() as show:
+            result = ingest_paths(address, paths, IngestOptions(rules, processes, report), show)
+    except KeyboardInterrupt:
+        remark("Interrupted; what was finished is kept, run the same command again to go on.")
+        raise typer.Exit(130) from None
     print_summary(result, rules)
     if result.quarantined:
         raise typer.Exit(3)

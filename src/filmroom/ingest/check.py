@@ -7,7 +7,7 @@ cannot be taken in is kept in the store for the quarantine. Nothing here writes 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -165,7 +165,7 @@ class _Task:
         try:
             header = read_header(content.source(), candidate.member or candidate.path)
             assignment = self._assign(candidate, header)
-            digests = _digest(content) if content.data is not None else None
+            digests = content.digests() if content.data is not None else None
             content.check_unchanged()
         except NotDicom as error:
             self._result.bystanders.append(Bystander(candidate.source, error.reason))
@@ -218,7 +218,7 @@ class _Task:
         try:
             if item.digests is None and (known is not None or seen is not None):
                 # A large file that may be a duplicate is hashed before it is worth a copy.
-                item.digests = _digest(item.content)
+                item.digests = item.content.digests()
                 item.content.check_unchanged()
             if item.digests is not None and item.digests.sha256 == known:
                 present = ItemOutcome(source, "present", "same-bytes", sop_instance_uid=item.sop_uid)
@@ -261,7 +261,7 @@ class _Task:
         else:
             digester = Digester()
             try:
-                pack.add(_hashed(content.chunks(), digester), content.size)
+                pack.add(content.chunks(digester), content.size)
                 content.check_unchanged()
             except Refused:
                 pack.discard()
@@ -271,8 +271,14 @@ class _Task:
 
     def _put_in_place(self, item: _Read) -> Location:
         content, candidate = item.content, item.candidate
+        if candidate.kind != "file":
+            raise Refused(
+                "cannot-stay",
+                "A member of an archive cannot be catalogued where it lies; "
+                "unpack it and ingest the folder, or leave --in-place out.",
+            )
         if item.digests is None:
-            item.digests = _digest(content)
+            item.digests = content.digests()
             content.check_unchanged()
         try:
             # A link may be turned elsewhere; its target is what was read.
@@ -309,7 +315,7 @@ class _Task:
         # A whole folder without a collection is one mistake, not a terabyte of copies: a file that is
         # good and only lacks a place is found again where it lies.
         lies_there = candidate.kind == "file"
-        if reason == "changed" or (lies_there and self._rules.in_place):
+        if reason in {"changed", "cannot-stay"} or (lies_there and self._rules.in_place):
             return False
         return not (lies_there and reason == "no-collection")
 
@@ -335,16 +341,3 @@ class _Task:
             pack.discard()
         for key in self._kept:
             self._store.delete(key)
-
-
-def _digest(content: Content) -> Digests:
-    digester = Digester()
-    for chunk in content.chunks():
-        digester.update(chunk)
-    return digester.result()
-
-
-def _hashed(chunks: Iterator[bytes], digester: Digester) -> Iterator[bytes]:
-    for chunk in chunks:
-        digester.update(chunk)
-        yield chunk

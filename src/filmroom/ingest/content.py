@@ -13,6 +13,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import IO
 
+from filmroom.dicom.digest import Digester, Digests
 from filmroom.dicom.source import ByteSource, BytesSource
 from filmroom.ingest.candidates import Candidate, Refused, label
 from filmroom.ingest.containers import DAMAGE, expands_too_far
@@ -122,8 +123,21 @@ class Content(AbstractContextManager["Content"]):
             return BytesSource(self.data)
         return _Slice(self._fd, self._offset, self.size)
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield all bytes in order. :raises Refused: when the file became shorter."""
+    def digests(self) -> Digests:
+        """Return size and digests of all bytes. :raises Refused: when the file became shorter."""
+        digester = Digester()
+        for _chunk in self.chunks(digester):
+            pass
+        return digester.result()
+
+    def chunks(self, digester: Digester | None = None) -> Iterator[bytes]:
+        """Yield all bytes in order, through ``digester`` if given. :raises Refused: as above."""
+        for chunk in self._read_chunks():
+            if digester is not None:
+                digester.update(chunk)
+            yield chunk
+
+    def _read_chunks(self) -> Iterator[bytes]:
         if self.data is not None:
             yield self.data
             return

@@ -42,7 +42,8 @@ class Journal:
         found: set[str] = set()
         for file in sorted(self.folder.glob("*.keys")):
             # A kill may cut the last line: a key that was not wholly noted was not yet written.
-            found.update(line[:-1] for line in file.open(encoding="utf-8") if line.endswith("\n"))
+            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+            found.update(line[:-1] for line in lines if line.endswith("\n"))
         return sorted(found)
 
     def clear(self) -> None:

@@ -28,6 +28,7 @@ from filmroom.ingest.batches import BatchEnd, Batcher, Task
 from filmroom.ingest.candidates import Bystander, Candidate, Refused, Remark, Trouble, label
 from filmroom.ingest.check import QUARANTINE_PREFIX, Checked, Checker
 from filmroom.ingest.commit import Committer
+from filmroom.ingest.containers import container_kind
 from filmroom.ingest.content import Content, close_archives
 from filmroom.ingest.journal import Journal, JournaledStore
 from filmroom.ingest.readers import Pending, Readers, Workplace, merged
@@ -37,6 +38,7 @@ from filmroom.ingest.scanning import ScanThread
 from filmroom.ingest.spool import Spool
 from filmroom.settings import ArchiveAddress, get_integer
 from filmroom.store import open_store
+from filmroom.store.local import LocalStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def ingest_paths(
     :raises KeyboardInterrupt: after Ctrl-C, when the running batch is done.
     """
     absolute = absolute_paths(paths)
+    if options.rules.in_place:
+        _refuse_archives(absolute)
     own = own_folders(address)
     for path in absolute:
         if any(path == folder or folder in path.parents for folder in own):
@@ -110,6 +114,15 @@ def ingest_paths(
         return run.execute(place, key, own, processes)
 
 
+def _refuse_archives(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if path.is_file() and container_kind(path, by_content=True) != "file":
+            raise InvalidInput(
+                f"{label(str(path))} is an archive: its members cannot be catalogued where they lie.",
+                advice="Unpack it and ingest the folder, or leave --in-place out.",
+            )
+
+
 def work_folder(address: ArchiveAddress) -> Path:
     """Return the folder for temporary files and journals."""
     return address.data / "ingest"
@@ -117,8 +130,8 @@ def work_folder(address: ArchiveAddress) -> Path:
 
 def own_folders(address: ArchiveAddress) -> tuple[Path, ...]:
     """Return the archive's own folders, which are never ingested."""
-    store = open_store(address.store_url).local_path("x")
-    return (work_folder(address), *(() if store is None else (store.parent,)))
+    store = open_store(address.store_url)
+    return (work_folder(address), *((store.root,) if isinstance(store, LocalStore) else ()))
 
 
 def with_present_access(rules: Rules, catalog: Catalog) -> Rules:
@@ -187,10 +200,12 @@ class _Run:
         limit = 2 * readers.processes + 2
         while True:
             while not stop.is_set() and not scan.exhausted and len(self._waiting) < limit:
-                event = scan.next(block=not self._waiting)
-                if event is None:
+                wait = not self._waiting or readers.undecided
+                event = scan.next(block=wait)
+                if event is not None:
+                    self._sort(event, readers)
+                elif not wait:
                     break
-                self._sort(event, readers)
             if scan.exhausted and not stop.is_set():
                 self._hand_over(self._batcher.end(), readers)
             if not self._waiting:

@@ -108,6 +108,11 @@ class Readers:
         self._lone_pool: ProcessPoolExecutor | None = None
         self._first: Pending | None = None
 
+    @property
+    def undecided(self) -> bool:
+        """Whether the first task is held back until it is known to be the only one, or not."""
+        return self._first is not None
+
     def submit(self, task: Task) -> Pending:
         """Hand a task over."""
         pending = Pending(task)

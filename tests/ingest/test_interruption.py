@@ -1,0 +1,233 @@
+"""Kills, crashes, Ctrl-C and ingests at the same time: nothing lost, doubled or half visible."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from filmroom.errors import ArchiveInUse
+from filmroom.ingest.assign import Rules
+from filmroom.ingest.batches import Task
+from filmroom.ingest.candidates import Candidate
+from filmroom.ingest.check import Checked
+from filmroom.ingest.readers import Readers, Workplace
+
+SERIES = 12
+SLICES = 40
+
+
+@pytest.fixture
+def corpus(source: Path, h: SimpleNamespace) -> Path:
+    for number in range(SERIES):
+        h.write_series(source / f"series-{number:02d}", f"S{number}", SLICES, side=24)
+    (source / "series-03" / "cut.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 60)
+    return source
+
+
+def start(archive: Any, corpus: Path, *more: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "filmroom.cli.app", "ingest", "--collection", "C"),
+            *("--data", str(archive.address.data), *map(str, more), str(corpus)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def check_whole_series_only(archive: Any) -> int:
+    contents = archive.contents()
+    assert {len(content.instances) for content in contents} <= {SLICES}, "a series is visible whole or not"
+    return len(contents)
+
+
+def test_kill_at_any_instant_then_again(archive: Any, corpus: Path) -> None:
+    begun = time.monotonic()
+    assert start(archive, corpus, "--processes", 2).wait(60) == 3
+    whole = time.monotonic() - begun
+    chance = random.Random(2)
+    seen: set[int] = set()
+    for attempt in range(8):
+        fresh = type(archive)(archive.address.data.with_name(f"archive-{attempt}"))
+        # From before the catalogue exists to after the last batch.
+        instant = whole * (0.3 + 0.75 * (attempt + chance.random()) / 8)
+        process = start(fresh, corpus, "--processes", 2)
+        try:
+            process.communicate(timeout=instant)
+        except subprocess.TimeoutExpired:
+            process.kill()  # SIGKILL for this process alone: its readers must notice by themselves
+            process.communicate()
+        if (fresh.address.data / "catalog.sqlite").exists():
+            seen.add(check_whole_series_only(fresh) if _has_schema(fresh) else -1)
+        report = fresh.address.data.with_suffix(".json")
+        done = start(fresh, corpus, "--processes", 2, "--report", report)
+        _, errors = done.communicate(timeout=60)
+        assert done.returncode in {0, 3}, errors
+        assert check_whole_series_only(fresh) == SERIES
+        assert fresh.counts()["instances"] == SERIES * SLICES
+        assert [reason for _, reason in fresh.quarantine()] == ["unreadable"]
+        assert fresh.objects() == fresh.referenced(), "what the killed attempt wrote in vain is gone"
+        counts = json.loads(report.read_text())["counts"]
+        assert counts["stored"] + counts["present"] + counts["quarantined"] + counts["finished_before"] == (
+            SERIES * SLICES + 1
+        )
+    assert len(seen) > 1, "the instants were spread over the work"
+
+
+def _has_schema(archive: Any) -> bool:
+    from filmroom.errors import CatalogError
+
+    try:
+        archive.catalog.close()
+    except CatalogError:
+        return False
+    return True
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent == pid:
+                found += [int(entry.name), *_children(int(entry.name))]
+    return found
+
+
+def test_readers_leave_with_a_killed_parent(archive: Any, corpus: Path) -> None:
+    process = start(archive, corpus, "--processes", 2)
+    children: list[int] = []
+    for _ in range(400):
+        children = _children(process.pid)
+        if len(children) >= 4 or process.poll() is not None:
+            break
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert children
+    for _ in range(100):
+        if not any(Path(f"/proc/{pid}").exists() for pid in children):
+            return
+        time.sleep(0.05)
+    pytest.fail("processes are left behind")
+
+
+def test_ctrl_c_finishes_the_batch_and_a_rerun_goes_on(archive: Any, corpus: Path) -> None:
+    process = start(archive, corpus, "--processes", 1)
+    while process.poll() is None:
+        if (archive.address.data / "store" / "objects").is_dir() and archive.objects():
+            break
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "again" in errors
+    assert "Traceback" not in errors
+    done = check_whole_series_only(archive)
+    assert done < SERIES
+    assert archive.objects() == archive.referenced()
+    report = archive.ingest(corpus, collection="C")
+    assert report.resumed
+    assert report.finished_before >= done * SLICES
+    assert check_whole_series_only(archive) == SERIES
+    assert not archive.ingest(corpus, collection="C").resumed
+
+
+def test_two_ingests_at_once(archive: Any, corpus: Path) -> None:
+    halves = [corpus / f"series-{number:02d}" for number in range(SERIES)]
+    first = start(archive, halves[0], *halves[1:8], "--processes", 2)
+    second = start(archive, halves[11], *halves[4:11], "--processes", 2)
+    for process in (first, second):
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode in {0, 3}, errors
+    assert check_whole_series_only(archive) == SERIES
+    assert archive.counts()["instances"] == SERIES * SLICES
+    assert archive.objects() == archive.referenced()
+
+
+def test_the_same_ingest_twice_at_once_is_refused(archive: Any, corpus: Path) -> None:
+    problems: list[BaseException] = []
+
+    def again(_progress: object) -> None:
+        if not problems:
+            thread = threading.Thread(target=attempt)
+            thread.start()
+            thread.join()
+
+    def attempt() -> None:
+        with pytest.raises(ArchiveInUse) as caught:
+            archive.ingest(corpus, collection="C")
+        problems.append(caught.value)
+
+    archive.ingest(corpus, collection="C", progress=again)
+    assert len(problems) == 1
+    assert check_whole_series_only(archive) == SERIES
+
+
+def test_a_killed_reader_is_replaced(archive: Any, corpus: Path) -> None:
+    killed: list[int] = []
+
+    def kill(_progress: object) -> None:
+        if not killed:
+            import multiprocessing
+
+            children = multiprocessing.active_children()
+            assert children
+            killed.append(children[0].pid or 0)
+            os.kill(killed[0], signal.SIGKILL)
+
+    archive.ingest(corpus, collection="C", processes=2, progress=kill)
+    assert killed
+    assert check_whole_series_only(archive) == SERIES
+    assert [reason for _, reason in archive.quarantine()] == ["unreadable"]
+    assert archive.objects() == archive.referenced()
+
+
+def die_on_poison(place: Workplace, candidates: Sequence[Candidate]) -> Checked:
+    """Work of a reader that a certain file ends."""
+    del place
+    if any(candidate.member == "poison" for candidate in candidates):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Checked(warnings=[(candidate.source, "read") for candidate in candidates])
+
+
+def test_a_file_that_kills_its_reader_is_found(archive: Any, tmp_path: Path) -> None:
+    def candidate(number: int) -> Candidate:
+        return Candidate(f"s{number}", "file", "x", 1, 1, None, "", member="poison" if number == 37 else "")
+
+    crashed: list[str] = []
+
+    def refuse(found: Candidate) -> Checked:
+        crashed.append(found.source)
+        return Checked()
+
+    def here(found: Sequence[Candidate]) -> Checked:
+        raise AssertionError(found)
+
+    place = Workplace(archive.address, Rules(collection="C"), str(tmp_path), str(tmp_path))
+    readers = Readers(place, 2, here, refuse, die_on_poison)
+    tasks = [Task(tuple(candidate(n) for n in range(start, start + 10))) for start in range(0, 60, 10)]
+    try:
+        results = [readers.result(pending) for pending in [readers.submit(task) for task in tasks]]
+    finally:
+        readers.close()
+    assert crashed == ["s37"]
+    read = [source for result in results for source, _ in result.warnings]
+    assert read == [f"s{number}" for number in range(60) if number != 37]
