@@ -149,6 +149,20 @@ def test_a_wrong_setting_is_one_sentence_on_the_command_line(tmp_path: Path) -> 
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize("package", ["starlette", "sqlalchemy", "uvicorn"])
+def test_a_missing_extra_is_one_sentence(tmp_path: Path, package: str) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv = ['filmroom', 'serve', '--data', {str(tmp_path)!r}];"
+        "from filmroom.cli.app import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Serving an archive needs the extra 'server'.\n")
+    assert "pip install 'filmroom[server]'" in done.stderr
+
+
 def test_settings_are_listed_without_passwords(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "filmroom.cli.app", "settings", "--format", "json"],

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from filmroom.server.service import Call, Service
-from filmroom.wire.formats import attachment_name, encode, find_format, media_type
+from filmroom.wire.formats import Format, attachment_name, encode, find_format, media_type
 from filmroom.wire.operation import Operation
 from filmroom.wire.operations import build_query
+from filmroom.wire.views import View
 
 # An answer that ends within this many bytes is sent whole, with its length.
 _WHOLE = 64 * 1024
+
+Pages = Iterator[list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """How an answer begins: its first bytes, and the iterator over the others unless these are all."""
+
+    view: View
+    fmt: Format
+    content: bytes
+    rest: Iterator[bytes] | None
 
 
 async def table(service: Service, call: Call) -> Response:
@@ -24,45 +38,45 @@ async def table(service: Service, call: Call) -> Response:
     if query is None:
         return _nothing(operation)
     pages = service.catalog.rows(query, call.visible)
-    first = await service.next_of(pages)
+    # One trip to the thread pool for most answers: first page, encoding, and the end of it.
+    beginning = await service.in_thread(lambda: _begin(call, pages))
+    if beginning is None:
+        return _nothing(operation)
+    headers = {}
+    if (filename := attachment_name(beginning.fmt)) is not None:
+        headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    media = media_type(beginning.view, beginning.fmt)
+    if beginning.rest is None:
+        return Response(beginning.content, headers=headers, media_type=media)
+    body = iter(()) if call.request.method == "HEAD" else _stream(service, beginning.content, beginning.rest)
+    return StreamingResponse(body, headers=headers, media_type=media)
+
+
+def _begin(call: Call, pages: Pages) -> _Beginning | None:
+    """Return the beginning of an answer, None when there is no row.
+
+    :raises UnknownFormat: for a format that is none, where there are rows.
+    """
+    view = call.operation.view
+    assert view is not None  # noqa: S101 - a table has one
+    first = next(pages, None)
     if first is None:
-        if operation.no_rows != "null_row":
-            return _nothing(operation)
-        assert operation.view is not None  # noqa: S101 - a table has one
-        first = [{column.source: None for column in operation.view.columns}]
-    return await _rows(service, call, chain([first], pages))
+        if call.operation.no_rows != "null_row":
+            return None
+        first = [{column.source: None for column in view.columns}]
+    fmt = find_format(call.params.get("format"))
+    pieces = encode(view, chain([first], pages), fmt)
+    content = b""
+    for piece in pieces:
+        content += piece
+        if len(content) > _WHOLE:
+            return _Beginning(view, fmt, content, pieces)
+    return _Beginning(view, fmt, content, None)
 
 
 def _nothing(operation: Operation) -> Response:
     # No content type: clients look at the length, and NBIA names none.
     return Response(status_code=204 if operation.no_rows == "no_content" else 200)
-
-
-async def _rows(service: Service, call: Call, pages: Iterator[list[dict[str, Any]]]) -> Response:
-    view = call.operation.view
-    assert view is not None  # noqa: S101 - a table has one
-    fmt = find_format(call.params.get("format"))
-    pieces = encode(view, pages, fmt)
-    headers = {}
-    if (filename := attachment_name(fmt)) is not None:
-        headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-
-    def begin() -> tuple[bytes, bool]:
-        beginning = b""
-        for piece in pieces:
-            beginning += piece
-            if len(beginning) > _WHOLE:
-                return beginning, False
-        return beginning, True
-
-    beginning, whole = await service.in_thread(begin)
-    if whole:
-        return Response(beginning, headers=headers, media_type=media_type(view, fmt))
-    if call.request.method == "HEAD":
-        return StreamingResponse(iter(()), headers=headers, media_type=media_type(view, fmt))
-    return StreamingResponse(
-        _stream(service, beginning, pieces), headers=headers, media_type=media_type(view, fmt)
-    )
 
 
 async def _stream(service: Service, beginning: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
