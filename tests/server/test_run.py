@@ -152,7 +152,8 @@ def test_a_wrong_setting_is_one_sentence_on_the_command_line(tmp_path: Path) -> 
 @pytest.mark.parametrize("package", ["starlette", "sqlalchemy", "uvicorn"])
 def test_a_missing_extra_is_one_sentence(tmp_path: Path, package: str) -> None:
     program = (
-        f"import sys; sys.modules[{package!r}] = None; sys.argv = ['filmroom', 'serve', '--data', {str(tmp_path)!r}];"
+        f"import sys; sys.modules[{package!r}] = None; "
+        f"sys.argv = ['filmroom', 'serve', '--data', {str(tmp_path)!r}]; "
         "from filmroom.cli.app import main; main()"
     )
     done = subprocess.run(
