@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from filmroom.client.connection import Connection, TransientFailure
@@ -16,6 +17,8 @@ from filmroom.net.ranges import continuation_headers, continues, parse_content_r
 
 _BESIDE_IMAGES = 16 << 20  # bytes allowed for LICENSE and the list of digests, plus the list's lines
 _LIST_LINE = 256
+_GATHERED = 256 * 1024  # bytes handled at once
+_HELD_BACK = 0.2  # seconds that bytes wait for more at most
 
 
 class Stopped(Exception):
@@ -137,7 +140,7 @@ class SeriesTransfer:
                 )
             ):
                 intake.begin(self._source_of(response.status_code, response.headers))
-            for chunk in response.iter_raw():
+            for chunk in _gathered(response.iter_raw()):
                 intake.feed(chunk)
                 if self._stop.is_set():
                     raise Stopped
@@ -165,6 +168,29 @@ class SeriesTransfer:
             strong_etag(headers.get("etag")),
             int(length) if length.isascii() and length.isdigit() else None,
         )
+
+
+def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Join small pieces of a body: threads then hand the interpreter over less often.
+
+    What came before an error is handed out before the error, and slow bodies are not held back.
+    """
+    pieces: list[bytes] = []
+    size, since = 0, time.monotonic()
+    try:
+        for chunk in chunks:
+            pieces.append(chunk)
+            size += len(chunk)
+            now = time.monotonic()
+            if size >= _GATHERED or now - since >= _HELD_BACK:
+                yield b"".join(pieces)
+                pieces, size, since = [], 0, now
+    except Exception:
+        if pieces:
+            yield b"".join(pieces)
+        raise
+    if pieces:
+        yield b"".join(pieces)
 
 
 def _explained(error: FilmroomError) -> FilmroomError:
