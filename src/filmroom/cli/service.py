@@ -43,7 +43,7 @@ _SERVER_PACKAGES = frozenset(
 )
 
 
-def serve(  # noqa: PLR0917 - options, which the command line names
+def serve(
     data: Annotated[
         Path | None, typer.Option(help="Folder of the archive; made where there is none.", show_default=False)
     ] = None,
