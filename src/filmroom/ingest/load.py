@@ -188,6 +188,8 @@ class _Run:
             raise
         finally:
             self.store.close()
+        if readers.died:
+            self._sweep()
         self.committer.note_collections(self.rules)
         self._end("complete")
         self.catalog.end_run(run.id, self.report.summary())

@@ -89,6 +89,8 @@ class Readers:
     :param processes: number of processes; 0 means one per core, 1 means none but this one.
     :param here: reads candidates in this process.
     :param crashed: makes the result for a candidate that killed its reader, alone and repeatedly.
+
+    ``died`` tells whether any process died, so that objects nobody knows of may be left.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Readers:
         self._pool: ProcessPoolExecutor | None = None
         self._lone_pool: ProcessPoolExecutor | None = None
         self._first: Pending | None = None
+        self.died = False
 
     @property
     def undecided(self) -> bool:
@@ -142,6 +145,7 @@ class Readers:
             return pending.future.result()
         except BrokenProcessPool:
             _log.warning("A reading process died; its files are read again.")
+            self.died = True
             self._drop_pool()
             return self._again(pending.task.candidates)
 
