@@ -25,7 +25,7 @@ for module in (demo, archive, service, browse, fetch, upkeep):
     module.register(app)
 
 
-def _print_version(value: bool) -> None:  # noqa: FBT001 - the shape of an option callback
+def _print_version(value: bool) -> None:
     if value:
         typer.echo(f"filmroom {__version__}")
         raise typer.Exit

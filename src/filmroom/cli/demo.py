@@ -84,7 +84,7 @@ def _default_folder() -> Path:
     return Path(platformdirs.user_data_dir("filmroom-demo", appauthor=False))
 
 
-def _chosen_port(port: int | None, leave: bool) -> int:  # noqa: FBT001 - an option passed on
+def _chosen_port(port: int | None, leave: bool) -> int:
     if port is not None:
         return port
     from filmroom import settings
