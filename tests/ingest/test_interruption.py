@@ -145,6 +145,17 @@ def test_ctrl_c_finishes_the_batch_and_a_rerun_goes_on(archive: Any, corpus: Pat
     assert not archive.ingest(corpus, collection="C").resumed
 
 
+def test_what_a_killed_run_left_is_swept_by_the_next_of_any_kind(archive: Any, corpus: Path) -> None:
+    archive.ingest(corpus / "series-00", collection="C")
+    process = start(archive, corpus, "--processes", 2)
+    while process.poll() is None and not archive.objects() - archive.referenced():
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    archive.ingest(corpus / "series-01", collection="C")
+    assert archive.objects() == archive.referenced()
+
+
 def test_two_ingests_at_once(archive: Any, corpus: Path) -> None:
     halves = [corpus / f"series-{number:02d}" for number in range(SERIES)]
     first = start(archive, halves[0], *halves[1:8], "--processes", 2)

@@ -41,9 +41,11 @@ class Access(StrEnum):
 _EXAMPLES = """
 Take DICOM files into the archive.
 
-PATH is a folder, a file, a ZIP or TAR archive, or a DICOMDIR. What is not DICOM is skipped and counted; what
-is DICOM and cannot be taken in goes to quarantine with a reason. Run the same command again after an
-interruption, and it goes on where it stopped; what the archive already has is not stored twice.
+PATH is a folder, a file, a ZIP or TAR archive, or a DICOMDIR. \
+What is not DICOM is skipped and counted; \
+what is DICOM and cannot be taken in goes to quarantine with a reason. \
+Run the same command again after an interruption, and it goes on where it stopped; \
+what the archive already has is not stored twice.
 
 Exit code: 0 all stored or skipped, 3 something is in quarantine, 1 failed, 2 wrong usage, 130 interrupted.
 

@@ -9,11 +9,20 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 from filmroom.errors import ArchiveInUse
 from filmroom.store.base import ObjectStat, Store
+
+
+class KnowsReferences(Protocol):
+    """What sweeping up asks the catalogue."""
+
+    def unreferenced(self, keys: Sequence[str]) -> list[str]: ...
 
 
 class Journal:
@@ -22,19 +31,22 @@ class Journal:
     :raises ArchiveInUse: when the same ingest already runs on this machine.
     """
 
-    def __init__(self, parent: Path, run_key: str) -> None:
+    def __init__(self, parent: Path, run_key: str, patience: float = 2.0) -> None:
+        # Patience (seconds), for another ingest may just be sweeping up after this one's earlier attempt.
         parent.mkdir(parents=True, exist_ok=True)
         self.folder = parent / f"run-{run_key[:32]}"
         self._lock = os.open(
             parent / f"run-{run_key[:32]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
         )
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise ArchiveInUse(
-                "The same ingest is already running.", advice="Wait for it, or interrupt it and start again."
-            ) from None
+        deadline = time.monotonic() + patience
+        while not _locked(self._lock):
+            if time.monotonic() >= deadline:
+                os.close(self._lock)
+                raise ArchiveInUse(
+                    "The same ingest is already running.",
+                    advice="Wait for it, or interrupt it and start again.",
+                )
+            time.sleep(0.05)
         self.folder.mkdir(exist_ok=True)
 
     def keys(self) -> list[str]:
@@ -58,6 +70,33 @@ class Journal:
     def close(self) -> None:
         """Give the lock back."""
         os.close(self._lock)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def sweep(journal: Journal, catalog: KnowsReferences, store: Store) -> None:
+    """Delete what a run wrote and never committed, and forget its notes."""
+    for key in catalog.unreferenced(journal.keys()):
+        store.delete(key)
+    journal.clear()
+
+
+def sweep_abandoned(parent: Path, own: Journal, catalog: KnowsReferences, store: Store) -> None:
+    """Sweep up after runs that were killed and that nobody has started again."""
+    for folder in sorted(parent.glob("run-*")):
+        if folder.is_dir() and folder != own.folder and any(folder.glob("*.keys")):
+            try:
+                journal = Journal(parent, folder.name.removeprefix("run-"), patience=0)
+            except ArchiveInUse:
+                continue  # it runs
+            with closing(journal):
+                sweep(journal, catalog, store)
 
 
 class JournaledStore(Store):

@@ -30,7 +30,7 @@ from filmroom.ingest.check import QUARANTINE_PREFIX, Checked, Checker
 from filmroom.ingest.commit import Committer
 from filmroom.ingest.containers import container_kind
 from filmroom.ingest.content import Content, close_archives
-from filmroom.ingest.journal import Journal, JournaledStore
+from filmroom.ingest.journal import Journal, JournaledStore, sweep, sweep_abandoned
 from filmroom.ingest.readers import Pending, Readers, Workplace, merged
 from filmroom.ingest.report import IngestReport, ReportFile, State
 from filmroom.ingest.scan import Scanner, absolute_paths
@@ -95,7 +95,10 @@ def ingest_paths(
         key = run_key(address, absolute, rules)
         journal = stack.enter_context(closing(Journal(work_folder(address), key)))
         spool = stack.enter_context(closing(Spool(work_folder(address))))
+        sweep_abandoned(work_folder(address), journal, catalog, store)
         report_file = ReportFile(options.report) if options.report else None
+        if report_file is not None:
+            stack.callback(report_file.discard)
         stack.callback(close_archives)
         report = IngestReport(tuple(map(label, map(str, absolute))), dt.datetime.now(dt.UTC))
         run = _Run(
@@ -172,7 +175,7 @@ class _Run:
         run = self.catalog.begin_run(key)
         self.report.resumed = run.resumed
         if run.resumed:
-            self._sweep()
+            sweep(self.journal, self.catalog, self.store)
             self._finished = {_fingerprint(text) for text in self.catalog.finished_sources(run.id)}
         scanner = Scanner(self.spool, own, finished=self._is_finished)
         scan = ScanThread(scanner, self.paths)
@@ -184,12 +187,12 @@ class _Run:
         except BaseException as error:
             self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             with suppress(FilmroomError):  # the journal stays, and the next attempt sweeps
-                self._sweep()
+                sweep(self.journal, self.catalog, self.store)
             raise
         finally:
             self.store.close()
         if readers.died:
-            self._sweep()
+            sweep(self.journal, self.catalog, self.store)
         self.committer.note_collections(self.rules)
         self._end("complete")
         self.catalog.end_run(run.id, self.report.summary())
@@ -278,12 +281,6 @@ class _Run:
 
     def _is_finished(self, candidate: Candidate) -> bool:
         return bool(self._finished) and _fingerprint(candidate.identity) in self._finished
-
-    def _sweep(self) -> None:
-        """Delete what an attempt wrote and never committed."""
-        for key in self.catalog.unreferenced(self.journal.keys()):
-            self.store.delete(key)
-        self.journal.clear()
 
     def _crashed(self, candidate: Candidate) -> Checked:
         """Refuse a file that ends the process that reads it."""

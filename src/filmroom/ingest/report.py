@@ -172,7 +172,7 @@ class ReportFile:
         self._temporary.replace(self._path)
 
     def discard(self) -> None:
-        """Remove what was written so far."""
+        """Remove what was written so far; after :meth:`finish` there is nothing to remove."""
         self._file.close()
         with contextlib.suppress(FileNotFoundError):
             self._temporary.unlink()
