@@ -23,6 +23,15 @@ from filmroom.model.queries import FindValues
 
 DIMENSIONS = ("modality", "body_part_examined", "manufacturer", "species_code")
 
+_GROUPING: tuple[sa.ColumnElement[Any], ...] = (
+    series.c.patient_key,
+    series.c.site_id,
+    series.c.modality,
+    series.c.body_part_examined,
+    series.c.manufacturer,
+    patient.c.species_code,
+)
+
 Cell = tuple[int, int, str, str, str, str]  # site, mask and the four dimensions
 Contribution = Counter[tuple[int, int, str, str, str, str]]  # patient, site and the four dimensions -> series
 
@@ -32,34 +41,14 @@ def contributions(connection: sa.Connection, patient_keys: Iterable[int]) -> Con
     found: Contribution = Counter()
     for keys in chunks(sorted(set(patient_keys))):
         statement = (
-            sa.select(
-                series.c.patient_key,
-                series.c.site_id,
-                series.c.modality,
-                series.c.body_part_examined,
-                series.c.manufacturer,
-                patient.c.species_code,
-                sa.func.count(),
-            )
+            sa.select(*_GROUPING, sa.func.count())
             .select_from(series.join(patient, patient.c.id == series.c.patient_key))
             .where(series.c.patient_key.in_(keys), series.c.visibility == int(Visibility.VISIBLE))
-            .group_by(*grouping())
+            .group_by(*_GROUPING)
         )
         for key, site_id, *values, count in connection.execute(statement):
             found[(key, site_id, *(value or "" for value in values))] += count
     return found
-
-
-def grouping() -> tuple[sa.ColumnElement[Any], ...]:
-    """The columns that contributions are grouped by."""
-    return (
-        series.c.patient_key,
-        series.c.site_id,
-        series.c.modality,
-        series.c.body_part_examined,
-        series.c.manufacturer,
-        patient.c.species_code,
-    )
 
 
 def _cells(contribution: Contribution) -> tuple[Counter[Cell], Counter[Cell]]:
