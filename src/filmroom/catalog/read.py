@@ -128,6 +128,16 @@ def _series_metadata(query: q.SeriesMetadata, visible: VisibleSet) -> sa.Select[
     )
 
 
+_PERSON: tuple[sa.ColumnElement[Any], ...] = (
+    patient.c.patient_id,
+    patient.c.patient_name,
+    patient.c.patient_birth_date,
+    patient.c.patient_sex,
+    patient.c.ethnic_group,
+    collection.c.name.label("collection"),
+)
+
+
 def _patients(query: q.FindPatients, visible: VisibleSet) -> sa.Select[Any]:
     inner = [series.c.patient_key == patient.c.id, visible_series(visible), *_released(query)]
     if query.modality is not None:
@@ -145,12 +155,7 @@ def _patients(query: q.FindPatients, visible: VisibleSet) -> sa.Select[Any]:
             conditions.append(patient.c.patient_id == query.patient_id)
     return (
         sa.select(
-            patient.c.patient_id,
-            patient.c.patient_name,
-            patient.c.patient_birth_date,
-            patient.c.patient_sex,
-            patient.c.ethnic_group,
-            collection.c.name.label("collection"),
+            *_PERSON,
             patient.c.qc_subject.label("phantom"),
             patient.c.species_code,
             patient.c.species_description,
@@ -186,12 +191,7 @@ def _studies(query: q.FindStudies, visible: VisibleSet) -> sa.Select[Any]:
         study.c.admitting_diagnoses_desc,
         study.c.study_id,
         study.c.patient_age,
-        patient.c.patient_id,
-        patient.c.patient_name,
-        patient.c.patient_birth_date,
-        patient.c.patient_sex,
-        patient.c.ethnic_group,
-        collection.c.name.label("collection"),
+        *_PERSON,
         counted.label("series_count"),
         study.c.longitudinal_event_type,
         study.c.longitudinal_offset,
