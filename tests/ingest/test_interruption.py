@@ -25,6 +25,13 @@ from filmroom.ingest.readers import Readers, Workplace
 
 SERIES = 10
 SLICES = 40
+# The command line, with more and smaller transactions than so few files would otherwise get.
+PROGRAM = """
+from filmroom.ingest import batches
+batches.ENOUGH_FILES = 2 * 40
+from filmroom.cli.app import main
+main()
+"""
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def corpus(source: Path, h: SimpleNamespace) -> Path:
 def start(archive: Any, corpus: Path, *more: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "filmroom.cli.app", "ingest", "--collection", "C"),
+            *(sys.executable, "-c", PROGRAM, "ingest", "--collection", "C"),
             *("--data", str(archive.address.data), *map(str, more), str(corpus)),
         ],
         stdout=subprocess.PIPE,

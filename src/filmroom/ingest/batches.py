@@ -13,6 +13,9 @@ from filmroom.ingest.candidates import Candidate
 
 TASK_FILES = 200
 TASK_BYTES = 64 << 20
+# A transaction costs an fsync of the catalogue: it should carry some work.
+ENOUGH_FILES = 1_000
+ENOUGH_BYTES = 256 << 20
 BATCH_FILES = 5_000
 BATCH_BYTES = 4 << 30
 
@@ -42,7 +45,7 @@ class Batcher:
     def add(self, candidate: Candidate) -> list[Task | BatchEnd]:
         """Take the next candidate and return what is now ready, in order."""
         ready: list[Task | BatchEnd] = []
-        full = self._batch_files >= TASK_FILES or self._batch_bytes >= TASK_BYTES
+        full = self._batch_files >= ENOUGH_FILES or self._batch_bytes >= ENOUGH_BYTES
         if candidate.group != self._group and full:
             ready += self.end()
         self._group = candidate.group
