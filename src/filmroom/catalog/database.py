@@ -19,6 +19,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from filmroom.errors import CatalogBusy, CatalogError, InvalidInput
 
 _BUSY_TIMEOUT_MS = 60_000
+_CREATION_LOCK = 7_060_515
+_TAKE_TURNS = sa.text("SELECT pg_advisory_xact_lock(7060516)")
 
 
 def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
@@ -127,11 +129,11 @@ class Database:
         path = self.path
         if path is None:
             with self._write.connect() as connection:
-                connection.execute(sa.text("SELECT pg_advisory_lock(7060515)"))
+                connection.execute(sa.select(sa.func.pg_advisory_lock(_CREATION_LOCK)))
                 try:
                     yield
                 finally:
-                    connection.execute(sa.text("SELECT pg_advisory_unlock(7060515)"))
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(_CREATION_LOCK)))
             return
         with path.with_name(path.name + ".creating").open("w") as lock:
             lock_file(lock.fileno())
@@ -145,8 +147,13 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A write transaction: committed at the end, rolled back on any error."""
+        """A write transaction: committed at the end, rolled back on any error.
+
+        Writers of one catalogue take turns, on both engines: the identity rules read before they write.
+        """
         with _translated(), self._write.begin() as connection:
+            if self.backend == "postgresql":
+                connection.execute(_TAKE_TURNS)
             yield connection
 
     def close(self) -> None:
