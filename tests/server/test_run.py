@@ -160,7 +160,7 @@ def test_a_missing_extra_is_one_sentence(tmp_path: Path, package: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: Serving an archive needs the extra 'server'.\n")
+    assert done.stderr.startswith("Error: This command needs the extra 'server'.\n")
     assert "pip install 'filmroom[server]'" in done.stderr
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from filmroom import __version__
 from filmroom.cli import archive, browse, demo, fetch, service, upkeep
-from filmroom.cli.errors import exit_code_for, explain, explain_fault
+from filmroom.cli.errors import exit_code_for, explain, explain_fault, missing_extra
 from filmroom.errors import FilmroomError
 
 app = typer.Typer(
@@ -45,8 +45,13 @@ def main() -> None:
     try:
         app()
     except FilmroomError as error:
-        sys.stderr.write(explain(error))
-        sys.exit(exit_code_for(error))
+        _fail(error)
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error)
+        if missing is None:
+            _fault(error)
+        else:
+            _fail(missing)
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted; what was finished is kept, run the same command again to go on.\n")
         sys.exit(130)
@@ -54,8 +59,17 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(141)
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, not a traceback
-        sys.stderr.write(explain_fault(error))
-        sys.exit(70)
+        _fault(error)
+
+
+def _fail(error: FilmroomError) -> NoReturn:
+    sys.stderr.write(explain(error))
+    sys.exit(exit_code_for(error))
+
+
+def _fault(error: Exception) -> NoReturn:
+    sys.stderr.write(explain_fault(error))
+    sys.exit(70)
 
 
 if __name__ == "__main__":

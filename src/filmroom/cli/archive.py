@@ -38,7 +38,7 @@ class Access(StrEnum):
     RESTRICTED = "restricted"
 
 
-_EXAMPLES = """
+_HELP = """
 Take DICOM files into the archive.
 
 PATH is a folder, a file, a ZIP or TAR archive, or a DICOMDIR. \
@@ -48,8 +48,10 @@ Run the same command again after an interruption, and it goes on where it stoppe
 what the archive already has is not stored twice.
 
 Exit code: 0 all stored or skipped, 3 something is in quarantine, 1 failed, 2 wrong usage, 130 interrupted.
+"""
 
-[bold]Examples[/bold]
+_EPILOG = """\
+Examples:
 
   filmroom ingest --collection MY-STUDY --licence "CC BY 4.0" /data/scans
 
@@ -61,7 +63,7 @@ Exit code: 0 all stored or skipped, 3 something is in quarantine, 1 failed, 2 wr
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command("ingest", help=_EXAMPLES)(ingest)
+    app.command("ingest", help=_HELP, epilog=_EPILOG)(ingest)
     app.add_typer(curate.quarantine_app, name="quarantine")
     app.add_typer(curate.collection_app, name="collection")
 

@@ -39,7 +39,7 @@ def _address(data: Path | None, database_url: str | None, store_url: str | None 
 # -- quarantine ----------------------------------------------------------------------------------------
 
 
-@quarantine_app.command("list")
+@quarantine_app.command("list", epilog="Example: filmroom quarantine list")
 def list_quarantine(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
@@ -52,7 +52,7 @@ def list_quarantine(
     print_records(records, columns, fmt, empty="Nothing is in quarantine.")
 
 
-@quarantine_app.command("show")
+@quarantine_app.command("show", epilog="Example: filmroom quarantine show 3")
 def show_quarantine(
     item_id: Annotated[int, typer.Argument(metavar="ID", help="Number from the list.")],
     data: DataOption = None,
@@ -86,7 +86,7 @@ def show_quarantine(
         )
 
 
-@quarantine_app.command("retry")
+@quarantine_app.command("retry", epilog="Example: filmroom quarantine retry --all --collection MY-STUDY")
 def retry_quarantine(
     ids: IdsArgument = None,
     *,
@@ -102,8 +102,6 @@ def retry_quarantine(
     """Read refused objects again, and take in those that are in order now.
 
     Exit code: 0 all were taken in, 3 some stay in quarantine.
-
-    Example: filmroom quarantine retry --all --collection MY-STUDY
     """
     from filmroom.ingest.quarantine import retry
 
@@ -119,7 +117,7 @@ def retry_quarantine(
         raise typer.Exit(3)
 
 
-@quarantine_app.command("drop")
+@quarantine_app.command("drop", epilog="Example: filmroom quarantine drop 3 4")
 def drop_quarantine(
     ids: IdsArgument = None,
     *,
@@ -164,7 +162,7 @@ def _record(item: QuarantineItem) -> dict[str, object]:
 # -- collection ----------------------------------------------------------------------------------------
 
 
-@collection_app.command("list")
+@collection_app.command("list", epilog="Example: filmroom collection list --format csv")
 def list_collections(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
@@ -195,7 +193,9 @@ def list_collections(
     )
 
 
-@collection_app.command("set")
+@collection_app.command(
+    "set", epilog='Example: filmroom collection set MY-STUDY --licence "CC BY 4.0" --doi 10.7937/abcd-1234'
+)
 def set_collection(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The collection.")],
     *,
@@ -226,10 +226,7 @@ def set_collection(
     data: DataOption = None,
     database_url: DatabaseOption = None,
 ) -> None:
-    """Set the terms of a collection and of the series it has. The change is recorded.
-
-    Example: filmroom collection set MY-STUDY --licence "CC BY 4.0" --doi 10.7937/abcd-1234
-    """
+    """Set the terms of a collection and of the series it has. The change is recorded."""
     from filmroom.catalog import Catalog
     from filmroom.errors import InvalidInput
     from filmroom.ingest.collection_table import CollectionTerms, apply_terms
@@ -258,7 +255,7 @@ def set_collection(
     say(f"Collection {name} {'made' if made else 'set'}.")
 
 
-@collection_app.command("import")
+@collection_app.command("import", epilog="Example: filmroom collection import terms.csv")
 def import_collections(
     table: Annotated[Path, typer.Argument(metavar="CSV", help="The file.", show_default=False)],
     data: DataOption = None,
@@ -269,8 +266,6 @@ def import_collections(
     Columns: collection, licence, licence_url, doi, description, third_party (yes or no), access (public or
     restricted). Only collection is required; an empty cell leaves a value as it is. Every row is checked
     before any is applied.
-
-    Example: filmroom collection import terms.csv
     """
     from filmroom.catalog import Catalog
     from filmroom.ingest.collection_table import apply_terms, read_collection_table

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from filmroom.cli.output import human_size, remark, say
-from filmroom.errors import ArchiveInUse, FilmroomError, MissingExtra, VerificationFailed
+from filmroom.errors import ArchiveInUse, FilmroomError, VerificationFailed
 
 if TYPE_CHECKING:
     from filmroom.client import Client
@@ -52,7 +52,6 @@ def demo(
     data: Annotated[Path | None, typer.Option(help="Folder of the demo archive.", show_default=False)] = None,
 ) -> None:
     """Make an archive from sample DICOM, serve it, search it, download from it and verify the download."""
-    _need_server()
     from filmroom import settings
 
     folder = (data or _default_folder()).expanduser().absolute()
@@ -66,16 +65,6 @@ def demo(
                 return
             _what_next(url, folder)
             _serve_on(server)
-
-
-def _need_server() -> None:
-    try:
-        import alembic  # noqa: F401
-        import sqlalchemy  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ModuleNotFoundError:
-        raise MissingExtra("server", "The demo") from None
 
 
 def _default_folder() -> Path:

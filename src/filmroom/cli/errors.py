@@ -32,6 +32,34 @@ _EXIT_CODES: tuple[tuple[type[errors.FilmroomError], int], ...] = (
 )
 
 
+# Top-level module -> the extra that brings it.
+_EXTRAS = {
+    **dict.fromkeys(
+        (
+            "alembic",
+            "anyio",
+            "httptools",
+            "prometheus_client",
+            "sqlalchemy",
+            "starlette",
+            "structlog",
+            "uvicorn",
+            "zlib_ng",
+        ),
+        "server",
+    ),
+    "obstore": "s3",
+    "psycopg": "postgres",
+    "pandas": "dataframe",
+}
+
+
+def missing_extra(error: ModuleNotFoundError) -> errors.MissingExtra | None:
+    """Return what to tell a person whose installation lacks an optional part; None for a fault of ours."""
+    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    return errors.MissingExtra(extra, "This command") if extra else None
+
+
 def exit_code_for(error: errors.FilmroomError) -> int:
     """Return the exit code of an error."""
     return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))

@@ -10,7 +10,6 @@ import typer
 
 from filmroom import settings
 from filmroom.cli.output import Format, print_records, remark, say
-from filmroom.errors import MissingExtra
 
 _SERVE_EPILOG = """\
 Examples:
@@ -27,20 +26,6 @@ Example:
 
   filmroom settings --format json
 """
-
-# What a complete set of the server's dependencies is recognised by.
-_SERVER_PACKAGES = frozenset(
-    {
-        "alembic",
-        "sqlalchemy",
-        "starlette",
-        "uvicorn",
-        "structlog",
-        "prometheus_client",
-        "zlib_ng",
-        "httptools",
-    }
-)
 
 
 def serve(
@@ -63,12 +48,8 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Number of processes.", show_default="1")] = None,
 ) -> None:
     """Serve the archive over HTTP until Ctrl-C; an empty one is made where there is none."""
-    try:
-        from filmroom.server.run import serve as run_server
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _SERVER_PACKAGES:
-            raise
-        raise MissingExtra("server", "Serving an archive") from None
+    from filmroom.server.run import serve as run_server
+
     run_server(
         settings.ArchiveAddress.resolve(data, database_url, store_url),
         settings.get("host", host),

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from filmroom.cli.output import say
-from filmroom.errors import MissingExtra
 
 _EPILOG = """\
 Example:
@@ -26,11 +25,8 @@ def upgrade(
 ) -> None:
     """Bring the catalogue of an archive to the schema of this program. Make a backup first."""
     from filmroom import settings
+    from filmroom.catalog import Catalog
 
-    try:
-        from filmroom.catalog import Catalog
-    except ModuleNotFoundError:
-        raise MissingExtra("server", "An archive") from None
     before, after = Catalog.upgrade(settings.ArchiveAddress.resolve(data, database_url).database_url)
     say(
         f"The catalogue has schema {after} already."
