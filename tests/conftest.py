@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from filmroom.testing.services import PostgresServer, running_postgres
+from filmroom.settings import ArchiveAddress
+from filmroom.testing.services import (
+    PostgresServer,
+    S3Server,
+    institute_address,
+    running_postgres,
+    running_s3,
+)
 
 SHARED = Path(__file__).parents[2] / "shared" / "dicom"
 
@@ -27,6 +35,55 @@ def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL, one per test process."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A real S3 service, one per test process, found by everything that reads the environment."""
+    with running_s3() as server, pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+
+
+PAIRS = ("embedded", "institute")
+"""SQLite with a folder, and PostgreSQL with an S3 bucket."""
+
+MakeAddress = Callable[[str, Path], ArchiveAddress]
+
+
+@pytest.fixture(scope="session")
+def make_session_address(request: pytest.FixtureRequest) -> Iterator[MakeAddress]:
+    """Return ``make(pair, folder)``: the address of a new archive that lasts as long as the tests run."""
+    with contextlib.ExitStack() as stack:
+        yield _maker(request, stack)
+
+
+@pytest.fixture
+def make_address(request: pytest.FixtureRequest) -> Iterator[MakeAddress]:
+    """Return ``make(pair, folder)``: the address of a new archive for one test."""
+    with contextlib.ExitStack() as stack:
+        yield _maker(request, stack)
+
+
+def _maker(request: pytest.FixtureRequest, stack: contextlib.ExitStack) -> MakeAddress:
+    def make(pair: str, folder: Path) -> ArchiveAddress:
+        if pair == "embedded":
+            return ArchiveAddress.resolve(folder)
+        postgres, s3 = request.getfixturevalue("postgres"), request.getfixturevalue("s3")
+        return stack.enter_context(institute_address(folder, postgres, s3))
+
+    return make
+
+
+@pytest.fixture(params=PAIRS)
+def archive_address(
+    request: pytest.FixtureRequest, make_address: MakeAddress, tmp_path: Path
+) -> ArchiveAddress:
+    """The address of an archive to be made: SQLite and a folder, then PostgreSQL and an S3 bucket."""
+    return make_address(request.param, tmp_path / "archive")
 
 
 @pytest.hookimpl(wrapper=True)
