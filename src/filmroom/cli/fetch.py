@@ -106,11 +106,8 @@ def _shown_progress() -> Iterator[Callable[[Progress], None]]:
 
 
 def _tell(result: SeriesResult | None) -> None:
-    if result is None or result.status == "skipped":
-        return
-    if result.error is not None:
-        remark(f"failed   {result.series_instance_uid}: {result.error}")
-    else:
+    # Failures are told once, at the end.
+    if result is not None and result.status == "ok":
         remark(f"fetched  {result.series_instance_uid} ({result.files} files, {human_size(result.bytes)})")
 
 
@@ -155,7 +152,8 @@ def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
         f"{len(report.ok)} series fetched and checked ({human_size(report.bytes)}, {rate}/s), "
         f"{len(report.skipped)} already there, {len(report.failed)} failed: {folder}"
     )
-    for result in report.failed[:_TIDY]:
+    # A single failure is the error that the command ends with.
+    for result in report.failed[:_TIDY] if len(report.failed) > 1 else ():
         remark(f"failed {result.series_instance_uid}: {result.error}")
     for result in report.ok:
         for warning in result.warnings:
