@@ -19,6 +19,7 @@ from filmroom.errors import DicomError, InvalidInput, NotDicom, ObjectMissing
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Bystander, Candidate, Refused
 from filmroom.ingest.content import Content
+from filmroom.ingest.packing import TaskPacks
 from filmroom.model.entities import (
     Assignment,
     IncomingInstance,
@@ -31,8 +32,8 @@ from filmroom.store.packs import PackWriter, in_place_location
 
 QUARANTINE_PREFIX = "quarantine"
 
-Place = Location | tuple[PackWriter, int]
-"""Where an instance lies, or the pack that it will lie in and its index there."""
+Place = Location | tuple[str, int]
+"""Where an instance lies, or the series in whose pack it will lie and its index there."""
 
 _GROUP_BYTES = 16 << 20
 _GROUP_FILES = 64
@@ -132,7 +133,7 @@ class _Task:
         self._waiting_bytes = 0
         self._seen: dict[str, tuple[bytes, str, Place]] = {}
         self._order: dict[str, int] = {}
-        self._packs: dict[str, PackWriter] = {}
+        self._packs = TaskPacks(store)
         self._lone: list[PackWriter] = []
         self._kept: list[str] = []
         # In order of candidates: the instance, and its location or where to find it once packs are written.
@@ -249,10 +250,7 @@ class _Task:
             return self._put_in_place(item)
         series = str(item.header.values["series_instance_uid"])
         if content.data is not None and not alone:
-            pack = self._packs.get(series)
-            if pack is None:
-                pack = self._packs[series] = PackWriter(self._store, series)
-            return pack, pack.add(content.data, content.size)
+            return self._packs.add(series, content.data)
         # On its own, so that it can be taken back without touching its neighbours.
         pack = PackWriter(self._store, series)
         self._lone.append(pack)
@@ -324,9 +322,9 @@ class _Task:
     def finish(self) -> Checked:
         """Write what is pending and return the result."""
         self._store_group()
-        locations = {id(pack): pack.finish() for pack in self._packs.values()}
+        locations = self._packs.write()
         for instance, assignment, source, place in self._stored:
-            location = place if isinstance(place, Location) else locations[id(place[0])][place[1]]
+            location = place if isinstance(place, Location) else locations[place[0]][place[1]]
             self._result.incoming.append(IncomingInstance(instance, assignment, location, source))
         self._result.refusals.sort(key=lambda refusal: self._order[refusal.source])
         stored = {item.location.key for item in self._result.incoming if not item.location.in_place}
@@ -337,7 +335,8 @@ class _Task:
         """Take every object back."""
         for item in self._waiting:
             item.content.close()
-        for pack in (*self._packs.values(), *self._lone):
+        self._packs.discard()
+        for pack in self._lone:
             pack.discard()
         for key in self._kept:
             self._store.delete(key)
