@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "net": {"model"} | BASIS,
     "store": {"model"} | BASIS,
     "ingest": {"model", "dicom", "wire", "catalog", "store"} | BASIS,
+    "upkeep": {"model", "dicom", "catalog", "store"} | BASIS,
     "client": {"model", "dicom", "wire", "net"} | BASIS,
     "server": {"model", "dicom", "wire", "net", "catalog", "store", "ingest"} | BASIS,
 }

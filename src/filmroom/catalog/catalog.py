@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from filmroom.catalog import administration, content, ledger, read, upgrade
 from filmroom.catalog.database import Database, chunks
+from filmroom.catalog.inspection import Inspection
 from filmroom.catalog.schema import instance
 from filmroom.errors import CatalogError
 from filmroom.model.access import VisibleSet
@@ -229,6 +230,10 @@ class Catalog:
         """Return the newest deliveries of the audit, newest first."""
         with self._database.reading() as connection:
             return administration.downloads(connection, limit)
+
+    def inspection(self) -> Inspection:
+        """Return the catalogue as ``filmroom fsck`` reads and corrects it."""
+        return Inspection(self._database)
 
     def counts(self) -> dict[str, int]:
         """Return collections, patients, studies, series, instances, bytes and quarantined."""

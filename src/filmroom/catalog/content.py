@@ -14,7 +14,7 @@ from filmroom.model.access import VisibleSet
 from filmroom.model.entities import Location, SeriesContent, StoredInstance
 from filmroom.model.naming import uid_digest
 
-_INSTANCE_COLUMNS = (
+INSTANCE_COLUMNS = (
     instance.c.sop_instance_uid,
     instance.c.size,
     instance.c.md5,
@@ -32,7 +32,7 @@ _INSTANCE_COLUMNS = (
 )
 
 
-def _stored(row: Any) -> StoredInstance:
+def stored_instance(row: Any) -> StoredInstance:
     return StoredInstance(
         sop_instance_uid=row.sop_instance_uid,
         size=row.size,
@@ -72,12 +72,12 @@ def series_content(connection: sa.Connection, uid: str, visible: VisibleSet) -> 
     if head is None:
         raise NotFound(f"There is no series {uid}.")
     rows = connection.execute(
-        sa.select(*_INSTANCE_COLUMNS)
+        sa.select(*INSTANCE_COLUMNS)
         .select_from(instance.join(stored_object))
         .where(instance.c.series_key == head.id)
         .order_by(*acquisition_order())
     )
-    instances = tuple(_stored(row) for row in rows)
+    instances = tuple(stored_instance(row) for row in rows)
     if not instances:
         raise NotFound(f"The series {uid} has no instances.")
     return SeriesContent(uid, head.name, head.site, head.licence_name, head.licence_url, instances)
@@ -91,7 +91,7 @@ def one_instance(
     :raises NotFound: when it is not in that series, or not in the viewer's set.
     """
     row = connection.execute(
-        sa.select(*_INSTANCE_COLUMNS)
+        sa.select(*INSTANCE_COLUMNS)
         .select_from(instance.join(stored_object).join(series, series.c.id == instance.c.series_key))
         .where(
             visible_series(visible),
@@ -101,4 +101,4 @@ def one_instance(
     ).one_or_none()
     if row is None:
         raise NotFound(f"There is no instance {sop_uid} in series {series_uid}.")
-    return _stored(row)
+    return stored_instance(row)

@@ -51,7 +51,7 @@ def contributions(connection: sa.Connection, patient_keys: Iterable[int]) -> Con
     return found
 
 
-def _cells(contribution: Contribution) -> tuple[Counter[Cell], Counter[Cell]]:
+def cells(contribution: Contribution) -> tuple[Counter[Cell], Counter[Cell]]:
     """Return patients and series per cell."""
     members: dict[Cell, set[int]] = {}
     counts: Counter[Cell] = Counter()
@@ -66,8 +66,8 @@ def _cells(contribution: Contribution) -> tuple[Counter[Cell], Counter[Cell]]:
 
 def apply(connection: sa.Connection, before: Contribution, after: Contribution) -> None:
     """Bring the counts from ``before`` to ``after``."""
-    patients_before, series_before = _cells(before)
-    patients_after, series_after = _cells(after)
+    patients_before, series_before = cells(before)
+    patients_after, series_after = cells(after)
     rows: list[dict[str, Any]] = []
     for cell in series_before.keys() | series_after.keys():
         patients = patients_after[cell] - patients_before[cell]
