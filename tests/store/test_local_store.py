@@ -193,7 +193,7 @@ def test_stores_are_opened_by_address(tmp_path, monkeypatch):
     [
         "",
         "a\0b",
-        "s3://bucket/x",
+        "gs://bucket/x",
         "http://host/x",
         "file://elsewhere/x",
         "file:relative",
@@ -208,6 +208,6 @@ def test_other_addresses_are_refused(address):
 
 
 def test_the_refusal_of_an_unknown_kind_says_what_is_known():
-    with pytest.raises(InvalidInput, match="'s3'") as caught:
-        open_store("s3://bucket")
+    with pytest.raises(InvalidInput, match="'gs'") as caught:
+        open_store("gs://bucket")
     assert "file:///" in caught.value.advice

@@ -7,9 +7,10 @@ never changed. Ranges are half-open: ``offset`` inclusive, ``offset + length`` e
 
 from __future__ import annotations
 
+import asyncio
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,22 @@ def checked_key(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise InvalidInput(f"Not an object key: {key!r}.")
     return key
+
+
+class RangeReader(ABC):
+    """A range of an object on its way, for an event loop. Dropping it ends the request."""
+
+    @property
+    @abstractmethod
+    def stat(self) -> ObjectStat:
+        """Size and time of the whole object, as the store's answer says."""
+
+    @abstractmethod
+    async def read(self) -> bytes:
+        """Return the next bytes, at most a few MiB; ``b""`` after the last.
+
+        :raises ObjectChanged: when the object ends early or was replaced. :raises StoreError:
+        """
 
 
 class Store(ABC):
@@ -65,7 +82,44 @@ class Store(ABC):
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, in ascending order."""
 
+    async def open_range(self, key: str, offset: int, length: int) -> RangeReader:
+        """Begin to read a range of an object that is no local file; ``length`` is above 0.
+
+        :raises ObjectMissing: :raises ObjectChanged: when the range does not lie inside the object.
+        """
+        reader = _ThreadedRangeReader(self, key, offset, length)
+        await reader.open()
+        return reader
+
+    def presigned(self, key: str, *, method: str, seconds: int, answer: Mapping[str, str]) -> str | None:
+        """Return an address under which anyone can read the object for some seconds, or None.
+
+        :param method: ``GET`` or ``HEAD``. :param answer: headers that the answer there is to have.
+        """
+        del key, method, seconds, answer
+        return None
+
     def local_path(self, key: str) -> Path | None:
         """Return the object's file where the store is a folder, else None. Does not check existence."""
-        del key
+        checked_key(key)
         return None
+
+
+class _ThreadedRangeReader(RangeReader):
+    """For stores that can only wait: reads in threads."""
+
+    def __init__(self, store: Store, key: str, offset: int, length: int) -> None:
+        self._store = store
+        self._key = key
+        self._chunks = store.read(key, offset, length)
+        self._stat = ObjectStat(0, None)
+
+    @property
+    def stat(self) -> ObjectStat:
+        return self._stat
+
+    async def open(self) -> None:
+        self._stat = await asyncio.to_thread(self._store.stat, self._key)
+
+    async def read(self) -> bytes:
+        return await asyncio.to_thread(next, self._chunks, b"")
