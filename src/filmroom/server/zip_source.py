@@ -1,12 +1,14 @@
 """From a computed body to chunks of bytes, in bounded memory.
 
 Chunks are assembled in reused buffers: literal bytes are copied in, stored bytes are read straight into
-place, on the event loop as long as the page cache has them and in a thread where a disk or a network must
-be asked. Small members therefore share one chunk, and one write to the socket.
+place, on the event loop as long as the page cache has them and in a thread where a disk must be asked.
+Small members therefore share one chunk, and one write to the socket. What lies in a remote store comes as
+one stream.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -17,6 +19,7 @@ import anyio.to_thread
 
 from filmroom.errors import ObjectChanged
 from filmroom.model.entities import Location, StoredInstance
+from filmroom.server.object_stream import ObjectStream, runs
 from filmroom.store.content import ContentReader, ObjectHandle, crc32
 from filmroom.store.zip_layout import LiteralSegment, Segment, StoredSegment
 
@@ -29,6 +32,8 @@ _BATCH_OBJECTS = 8
 _OPENED_ON_THE_LOOP = 2
 _CHECKED_OBJECTS = 256
 _CHECKED_SEGMENTS = 4096
+_CHECKED_REMOTE = 64
+_CHECKS_AT_ONCE = 8
 
 
 class Body(Protocol):
@@ -103,18 +108,33 @@ class SegmentSource:
         self._batch: list[Segment] = []
         self._is_last_batch = False
         self._handles: dict[str, ObjectHandle] = {}
+        self._remote: ObjectStream | None = None
         self._closed = False
         self._view = memoryview(b"")
         self._filled = 0
         self._checksum = 0
 
     async def prepare(self) -> None:
+        if self._reader.is_remote:
+            await self._prepare_remote()
         await self._open_batch()
         if self._is_last_batch:
             return
         others = [location for location in self._first_objects() if location.key not in self._handles]
-        if others:
-            await anyio.to_thread.run_sync(self._check_all, others)
+        local = [location for location in others if self._reader.is_local(location)]
+        if local:
+            await anyio.to_thread.run_sync(self._check_all, local)
+
+    async def _prepare_remote(self) -> None:
+        """Ask for the first bytes, and meanwhile whether the other objects are there, if they are few."""
+        self._remote = ObjectStream(self._reader, runs(self._body.segments(*self._range), self._reader))
+        remote = [location for location in self._first_objects() if not self._reader.is_local(location)]
+        others = remote[1:] if len(remote) <= _CHECKED_REMOTE else []
+        checks = [
+            asyncio.to_thread(self._check_all, others[first::_CHECKS_AT_ONCE])
+            for first in range(min(len(others), _CHECKS_AT_ONCE))
+        ]
+        await asyncio.gather(self._remote.prepare(), *checks)
 
     async def chunks(self) -> AsyncGenerator[bytes | memoryview]:
         self._view = _buffers.take()
@@ -140,6 +160,8 @@ class SegmentSource:
 
     def close(self) -> None:
         self._closed = True
+        if self._remote is not None:
+            self._remote.close()
         while self._handles:
             self._handles.popitem()[1].close()
 
@@ -151,13 +173,17 @@ class SegmentSource:
 
     async def _read(self, segment: StoredSegment, position: int) -> int:
         instance = segment.instance
-        handle = self._handles[instance.location.key]
+        handle = self._handles.get(instance.location.key)
         count = min(segment.length - position, len(self._view) - self._filled)
         target = self._view[self._filled : self._filled + count]
-        at = instance.location.offset + segment.offset + position
-        done = handle.read_cached(target, at)
-        if done < count:
-            await anyio.to_thread.run_sync(handle.read_into, target[done:], at + done)
+        if handle is None:
+            assert self._remote is not None  # noqa: S101 - local objects of the batch are open
+            await self._remote.fill(target)
+        else:
+            at = instance.location.offset + segment.offset + position
+            done = handle.read_cached(target, at)
+            if done < count:
+                await anyio.to_thread.run_sync(handle.read_into, target[done:], at + done)
         if segment.is_whole and instance.location.encoding == "identity":
             self._checksum = crc32(target, self._checksum if position else 0)
             if position + count == segment.length and self._checksum != instance.crc32:
@@ -188,12 +214,16 @@ class SegmentSource:
 
     async def _open_batch(self) -> None:
         self._batch = self._take_batch()
-        instances = [segment.instance for segment in self._batch if isinstance(segment, StoredSegment)]
+        instances = [
+            segment.instance
+            for segment in self._batch
+            if isinstance(segment, StoredSegment) and self._reader.is_local(segment.instance.location)
+        ]
         wanted = {instance.location.key: instance.location for instance in instances}
         for key in self._handles.keys() - wanted.keys():
             self._handles.pop(key).close()
         missing = [location for key, location in wanted.items() if key not in self._handles]
-        if len(missing) <= _OPENED_ON_THE_LOOP and all(map(self._reader.is_local, missing)):
+        if len(missing) <= _OPENED_ON_THE_LOOP:
             self._open_all(missing)
         else:
             await anyio.to_thread.run_sync(self._open_all, missing)

@@ -11,14 +11,14 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import cast
 
 from zlib_ng import zlib_ng
 
 from filmroom.errors import ObjectChanged, ObjectMissing, StoreError
 from filmroom.model.entities import Location, StoredInstance
-from filmroom.store.base import Store
+from filmroom.store.base import RangeReader, Store
 
 _PIECE = 1 << 20
 _READ_AHEAD = 4 << 20
@@ -65,6 +65,21 @@ class ObjectHandle:
                 return 0
             raise StoreError(f"The object {self.key} cannot be read: {error.strerror or error}.") from error
 
+    def pieces(self, position: int, length: int) -> Iterator[bytes]:
+        """Yield ``length`` bytes from ``position``, at most 1 MiB at a time; may wait.
+
+        :raises ObjectChanged: when the object ends before that. :raises StoreError: when reading fails.
+        """
+        if self._store is not None:
+            yield from self._store.read(self.key, position, length)
+            return
+        end = position + length
+        while position < end:
+            buffer = bytearray(min(_PIECE, end - position))
+            self.read_into(memoryview(buffer), position)
+            position += len(buffer)
+            yield bytes(buffer)
+
     def read_into(self, view: memoryview, position: int) -> None:
         """Fill the whole of ``view`` from ``position``; may wait.
 
@@ -106,10 +121,12 @@ class ContentReader:
         self._store = store
         self._verified: OrderedDict[tuple[str, int, int | None], None] = OrderedDict()
         self._lock = threading.Lock()
+        self.is_remote = store.local_path("x") is None
+        """Whether objects that were copied in lie elsewhere than in files of this machine."""
 
     def is_local(self, location: Location) -> bool:
         """Whether the object is a file of this machine's file systems."""
-        return location.in_place or self._store.local_path(location.key) is not None
+        return location.in_place or not self.is_remote
 
     def check(self, location: Location) -> None:
         """See whether the object is there and as large as it was, without opening it.
@@ -148,6 +165,17 @@ class ContentReader:
             os.close(fd)
             raise
         return ObjectHandle(location.key, info.st_mtime_ns, fd=fd)
+
+    async def open_range(
+        self, location: Location, start: int, length: int
+    ) -> tuple[ObjectHandle, RangeReader]:
+        """Begin to read a range of an object that is no local file; its size is checked, its time noted.
+
+        :raises ObjectMissing: :raises ObjectChanged: when the object has another size.
+        """
+        reader = await self._store.open_range(location.key, start, length)
+        _check_size(location, reader.stat.size)
+        return ObjectHandle(location.key, reader.stat.modified_ns, store=self._store), reader
 
     def is_trusted(self, handle: ObjectHandle, instance: StoredInstance) -> bool:
         """Whether the instance may be given out at once: the object's time is the recorded one, or the
@@ -202,17 +230,14 @@ def _decoded(handle: ObjectHandle, instance: StoredInstance) -> Generator[bytes]
     """Yield an instance's bytes; the last piece is held back until size and CRC-32 are found right."""
     location = instance.location
     inflater = zlib_ng.decompressobj(-15) if location.encoding == "deflate" else None
-    position, end = location.offset, location.offset + location.length
+    stored = handle.pieces(location.offset, location.length)
     total, checksum, held = 0, 0, b""
     pending = b""
     while True:
         if not pending:
-            if position == end:
+            pending = next(stored, b"")
+            if not pending:
                 break
-            buffer = bytearray(min(_PIECE, end - position))
-            handle.read_into(memoryview(buffer), position)
-            position += len(buffer)
-            pending = bytes(buffer)
         if inflater is None:
             piece, pending = pending, b""
         else:
