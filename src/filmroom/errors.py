@@ -20,7 +20,8 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     ├── AccessDenied              the caller must log in, or its login is not valid
     ├── CatalogError
     │   ├── SchemaMismatch        the catalogue has another schema version than this program
-    │   └── CatalogBusy
+    │   ├── CatalogBusy
+    │   └── LeaseLost             another worker was given what this one was doing
     ├── StoreError
     │   ├── ObjectMissing
     │   ├── ObjectExists
@@ -125,6 +126,10 @@ class SchemaMismatch(CatalogError):
 
 class CatalogBusy(CatalogError):
     """The catalogue stayed locked by another writer for longer than we wait."""
+
+
+class LeaseLost(CatalogError):
+    """A batch of an ingest was given to another worker meanwhile; nothing of it was changed."""
 
 
 class StoreError(FilmroomError):

@@ -43,6 +43,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("metrics_from_anywhere", "no", "Serve /metrics to more than this machine.", kind="switch"),
     Setting("agreement_file", "", "Text file with the site's user agreement, put into each LICENSE."),
     Setting("ingest_processes", "0", "Processes that read files at ingest; 0: one per core.", kind="integer"),
+    Setting(
+        "ingest_lease",
+        "300",
+        "Seconds after which the work of a machine that fell silent during an ingest goes to another.",
+        kind="integer",
+    ),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from filmroom.catalog import administration, content, ledger, read, upgrade
+from filmroom.catalog import administration, content, ledger, read, runs, upgrade
 from filmroom.catalog.database import Database, chunks
 from filmroom.catalog.inspection import Inspection
 from filmroom.catalog.schema import instance
@@ -125,44 +125,100 @@ class Catalog:
                     found[by_digest[bytes(digest)]] = bytes(sha256)
         return found
 
-    def begin_run(self, key: str) -> ledger.IngestRun:
-        """Start an ingest run, or go on with the unfinished one of the same key."""
-        with self._database.writing() as connection:
-            return ledger.begin_run(connection, key)
+    def begin_run(
+        self, key: str, plan: str | None = None, owner: str | None = None, seconds: int = 0
+    ) -> runs.IngestRun:
+        """Start an ingest run, or go on with the unfinished one of the same key.
 
-    def add_batch(self, run_id: int, sources: Sequence[str]) -> int:
-        """Write a batch into the ledger before work on it starts; return its id."""
+        :param plan: what a helper needs to know; without one nobody can help.
+        :param owner: who scans; it counts as alive for ``seconds``, and longer when renewed.
+        :raises ArchiveInUse: when another owner of the same run is alive.
+        """
         with self._database.writing() as connection:
-            return ledger.add_batch(connection, run_id, sources)
+            return runs.begin_run(connection, key, plan, owner, seconds)
 
-    def finished_sources(self, run_id: int) -> Iterator[str]:
-        """Yield the sources of the batches of a run that are done."""
+    def open_runs(self) -> list[runs.OpenRun]:
+        """Return the ingest runs that are not finished, oldest first."""
         with self._database.reading() as connection:
-            batches = ledger.finished_batches(connection, run_id)
+            return runs.open_runs(connection)
+
+    def add_batch(self, run_id: int, sources: Sequence[Any], *, shared: bool = True) -> int:
+        """Write a batch into the ledger before work on it starts; return its id.
+
+        :param sources: anything that JSON holds. :param shared: whether helpers can work on it.
+        """
+        with self._database.writing(in_turn=False) as connection:
+            return runs.add_batch(connection, run_id, sources, shared=shared)
+
+    def lease_batch(self, run_id: int | None, worker: str, seconds: int) -> runs.Batch | None:
+        """Give the oldest batch of a run, or of any, that nobody works on to a worker for ``seconds``.
+
+        Returns None when there is none. Batches that are not shared go to the run's owner alone.
+        """
+        with self._database.writing(in_turn=False) as connection:
+            return runs.lease_batch(connection, run_id, worker, seconds)
+
+    def renew_leases(self, worker: str, seconds: int) -> None:
+        """Let everything that a worker has leased, and the runs it owns, last ``seconds`` from now."""
+        with self._database.writing(in_turn=False) as connection:
+            runs.renew(connection, worker, seconds)
+
+    def release_leases(self, worker: str) -> None:
+        """Give back everything that a worker has leased, and the runs it owns."""
+        with self._database.writing(in_turn=False) as connection:
+            runs.release(connection, worker)
+
+    def unfinished_batches(self, run_id: int) -> int:
+        """Return how many batches of a run are not done."""
+        with self._database.reading() as connection:
+            return sum(len(runs.batch_ids(connection, run_id, state)) for state in ("open", "leased"))
+
+    def finished_sources(self, run_id: int) -> Iterator[Any]:
+        """Yield the sources of the batches of a run that are done."""
+        return self._sources(run_id, "done")
+
+    def leased_sources(self, run_id: int) -> Iterator[Any]:
+        """Yield the sources of the batches of a run that somebody works on."""
+        return self._sources(run_id, "leased")
+
+    def _sources(self, run_id: int, state: str) -> Iterator[Any]:
+        with self._database.reading() as connection:
+            batches = runs.batch_ids(connection, run_id, state)
         for batch_id in batches:
             with self._database.reading() as connection:
-                sources = ledger.batch_sources(connection, batch_id)
+                sources = runs.batch_sources(connection, batch_id)
             yield from sources
+
+    def batch_records(self, run_id: int, known: set[int]) -> list[tuple[int, dict[str, Any]]]:
+        """Return what was recorded of the batches of a run that are done, but for those ``known`` by id."""
+        with self._database.reading() as connection:
+            return list(runs.batch_records(connection, run_id, known))
 
     def commit_batch(
         self,
         batch_id: int | None,
         incoming: Sequence[IncomingInstance],
         refused: Sequence[ledger.Refusal] = (),
+        *,
+        worker: str | None = None,
+        record: ledger.Record | None = None,
     ) -> list[ItemOutcome]:
         """Store a batch in one transaction: instances, totals, facets, quarantine, and the batch itself.
 
         Returns one outcome per incoming instance, in order: ``stored``, ``present`` (the same bytes are
         there already) or ``quarantined`` (an identity rule is broken; its bytes stay at their location).
         The bytes at every location must be durable before the call.
+
+        :param worker: who leased the batch. :param record: what the ledger keeps of the outcomes.
+        :raises LeaseLost: when the batch is not that worker's any more; nothing was changed.
         """
         with self._database.writing() as connection:
-            return ledger.commit_batch(connection, batch_id, incoming, refused)
+            return ledger.commit_batch(connection, batch_id, incoming, refused, worker=worker, record=record)
 
     def end_run(self, run_id: int, summary: dict[str, Any]) -> None:
         """Close an ingest run."""
         with self._database.writing() as connection:
-            ledger.end_run(connection, run_id, summary)
+            runs.end_run(connection, run_id, summary)
 
     def unreferenced(self, keys: Sequence[str]) -> list[str]:
         """Return those store keys that nothing refers to, so that their objects can be deleted."""

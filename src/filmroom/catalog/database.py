@@ -6,6 +6,7 @@ take the write lock at once (``BEGIN IMMEDIATE``), so that a transaction never f
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -110,8 +111,8 @@ class Database:
     def exists(self) -> bool:
         """Return whether the catalogue has any table."""
         path = self.path
-        if path is not None and not path.exists():
-            return False
+        if path is not None and not (path.exists() and path.stat().st_size):
+            return False  # also when it is just being made: who opens it then disturbs the change to WAL
         with self.reading() as connection:
             return bool(sa.inspect(connection).get_table_names())
 
@@ -146,13 +147,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, *, in_turn: bool = True) -> Iterator[sa.Connection]:
         """A write transaction: committed at the end, rolled back on any error.
 
         Writers of one catalogue take turns, on both engines: the identity rules read before they write.
+        What touches its own rows alone (``in_turn`` False) need not wait where the engine can do without.
         """
         with _translated(), self._write.begin() as connection:
-            if self.backend == "postgresql":
+            if in_turn and self.backend == "postgresql":
                 connection.execute(_TAKE_TURNS)
             yield connection
 
@@ -179,6 +181,16 @@ def _translated() -> Iterator[None]:
         # The first line alone: what follows can hold values of rows.
         said = str(error.orig).partition("\n")[0]
         raise CatalogError(f"The catalogue refused an operation: {said}.") from error
+
+
+def clock(connection: sa.Connection) -> dt.datetime:
+    """Return the time in naive UTC, from the one clock that all who share the catalogue see."""
+    if connection.dialect.name == "postgresql":
+        moment: dt.datetime = connection.execute(
+            sa.select(sa.func.timezone("UTC", sa.func.clock_timestamp()))
+        ).scalar_one()
+        return moment
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)  # a SQLite catalogue has one machine
 
 
 def insert_or_add(

@@ -1,22 +1,18 @@
-"""Ingest runs and their batches, and the quarantine.
-
-A batch is the unit of work and of resumption: it is done exactly when the transaction that stored its
-instances is committed.
-"""
+"""Batches into the catalogue, and the quarantine. Runs and leases: :mod:`filmroom.catalog.runs`."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from filmroom.catalog import runs
 from filmroom.catalog.database import chunks
-from filmroom.catalog.schema import ingest_batch, ingest_run, instance, quarantine, stored_object
+from filmroom.catalog.schema import instance, quarantine, stored_object
 from filmroom.catalog.write import Acceptance, now, object_ids
 from filmroom.errors import IdentityConflict, NotFound
 from filmroom.model.entities import (
@@ -28,13 +24,8 @@ from filmroom.model.entities import (
     QuarantineItem,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class IngestRun:
-    """One run of an ingest; ``resumed`` when an unfinished run of the same key goes on."""
-
-    id: int
-    resumed: bool
+Record = Callable[[Sequence[ItemOutcome]], dict[str, Any]]
+"""Makes of the outcomes of a batch what the ledger keeps of it, ready for JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,66 +40,18 @@ class Refusal:
     copy_key: str | None = None
 
 
-def begin_run(connection: sa.Connection, key: str) -> IngestRun:
-    """Start a run, or go on with the newest unfinished one of the same key."""
-    found = connection.scalar(
-        sa.select(ingest_run.c.id)
-        .where(ingest_run.c.run_key == key, ingest_run.c.finished.is_(None))
-        .order_by(ingest_run.c.id.desc())
-        .limit(1)
-    )
-    if found is not None:
-        return IngestRun(found, resumed=True)
-    made = connection.execute(sa.insert(ingest_run).values(run_key=key, started=now())).inserted_primary_key
-    assert made is not None  # noqa: S101 - an insert of one row has a key
-    return IngestRun(made[0], resumed=False)
-
-
-def add_batch(connection: sa.Connection, run_id: int, sources: Sequence[str]) -> int:
-    """Add an open batch and return its id."""
-    packed = zlib.compress(json.dumps(list(sources)).encode(), 1)
-    made = connection.execute(
-        sa.insert(ingest_batch).values(run_id=run_id, state="open", sources=packed)
-    ).inserted_primary_key
-    assert made is not None  # noqa: S101
-    return int(made[0])
-
-
-def finished_batches(connection: sa.Connection, run_id: int) -> list[int]:
-    """Return the ids of the batches of a run that are done."""
-    statement = sa.select(ingest_batch.c.id).where(
-        ingest_batch.c.run_id == run_id, ingest_batch.c.state == "done"
-    )
-    return list(connection.scalars(statement.order_by(ingest_batch.c.id)))
-
-
-def batch_sources(connection: sa.Connection, batch_id: int) -> list[str]:
-    """Return the sources of a batch."""
-    packed = connection.scalar(sa.select(ingest_batch.c.sources).where(ingest_batch.c.id == batch_id))
-    if packed is None:
-        raise NotFound(f"There is no ingest batch {batch_id}.")
-    sources: list[str] = json.loads(zlib.decompress(packed))
-    return sources
-
-
-def end_run(connection: sa.Connection, run_id: int, summary: dict[str, Any]) -> None:
-    """Close a run; what is left of unfinished batches of it goes."""
-    connection.execute(
-        sa.update(ingest_run)
-        .where(ingest_run.c.id == run_id)
-        .values(finished=now(), summary=json.dumps(summary, default=str))
-    )
-    # A closed run is never resumed, so what its batches held is of no more use.
-    connection.execute(sa.delete(ingest_batch).where(ingest_batch.c.run_id == run_id))
-
-
 def commit_batch(
     connection: sa.Connection,
     batch_id: int | None,
     incoming: Sequence[IncomingInstance],
     refused: Sequence[Refusal],
+    *,
+    worker: str | None = None,
+    record: Record | None = None,
 ) -> list[ItemOutcome]:
     """Store a batch: one outcome per incoming instance, in order. See ``Catalog.commit_batch``."""
+    if batch_id is not None and worker is not None:
+        runs.check_lease(connection, batch_id, worker)
     acceptance = Acceptance(connection)
     acceptance.load(incoming)
     outcomes: list[ItemOutcome] = []
@@ -125,9 +68,7 @@ def commit_batch(
     acceptance.store()
     _add_to_quarantine(connection, [*conflicts, *((refusal, _copy(refusal)) for refusal in refused)])
     if batch_id is not None:
-        connection.execute(
-            sa.update(ingest_batch).where(ingest_batch.c.id == batch_id).values(state="done", finished=now())
-        )
+        runs.finish_batch(connection, batch_id, None if record is None else record(outcomes))
     return outcomes
 
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    true,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -269,6 +270,11 @@ ingest_run = Table(
     metadata,
     _key(),
     Column("run_key", text(64), nullable=False, index=True),
+    # JSON: rules, paths and proof of the store, for whoever helps; see ``filmroom.ingest.plan``.
+    Column("plan", Text),
+    # Who scans, until when it is taken to be alive.
+    Column("owner", text(200)),
+    Column("owner_expires", DateTime),
     Column("started", DateTime, nullable=False),
     Column("finished", DateTime),
     Column("summary", Text),
@@ -278,14 +284,18 @@ ingest_batch = Table(
     "ingest_batch",
     metadata,
     _key(),
-    _parent("run_id", "ingest_run", index=True),
+    _parent("run_id", "ingest_run"),
     Column("state", text(8), nullable=False),
+    # Whether others than the run's owner can read what it names.
+    Column("shared", Boolean, nullable=False, default=True, server_default=true()),
     Column("leased_by", text(200)),
     Column("lease_expires", DateTime),
-    # Deflated JSON: the sources of the batch.
+    # Deflated JSON: the sources of the batch, and what became of them where a helper did it.
     Column("sources", LargeBinary, nullable=False),
+    Column("outcome", LargeBinary),
     Column("finished", DateTime),
     CheckConstraint("state IN ('open', 'leased', 'done')", name="state"),
+    Index("ix_ingest_batch_run_id_state", "run_id", "state"),
 )
 
 quarantine = Table(

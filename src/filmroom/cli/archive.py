@@ -14,6 +14,7 @@ from filmroom.cli.output import human_size, remark, say
 if TYPE_CHECKING:
     from filmroom.ingest.assign import Rules
     from filmroom.ingest.report import IngestReport
+    from filmroom.settings import ArchiveAddress
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the archive.", envvar=None, show_default=False)
@@ -58,6 +59,8 @@ Examples:
   filmroom ingest --collection-from folder --access restricted /data/by-collection
 
   filmroom ingest --collection MY-STUDY --doi 10.7937/abcd-1234 --report report.json export.zip
+
+  filmroom ingest --join     (on another machine: take over some of the work of an ingest that runs)
 """
 
 
@@ -70,8 +73,8 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="What to take in.", show_default=False)
-    ],
+        list[Path] | None, typer.Argument(metavar="PATH...", help="What to take in.", show_default=False)
+    ] = None,
     *,
     collection: Annotated[
         str | None, typer.Option(help="Collection of everything in PATH.", show_default=False)
@@ -120,6 +123,18 @@ def ingest(
         int | None,
         typer.Option(min=0, help="Processes that read files; 0: one per core.", show_default=False),
     ] = None,
+    join: Annotated[
+        bool,
+        typer.Option(
+            "--join",
+            help="Help with an ingest that runs elsewhere, in the same catalogue and store, "
+            "and whose PATHs are on this machine too.",
+        ),
+    ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(min=0, help="With --join: seconds to wait for an ingest to begin.", show_default=False),
+    ] = None,
     data: DataOption = None,
     database_url: DatabaseOption = None,
     store_url: StoreOption = None,
@@ -131,6 +146,15 @@ def ingest(
     from filmroom.model.policy import doi_address, find_licence
     from filmroom.settings import ArchiveAddress
 
+    address = ArchiveAddress.resolve(data, database_url, store_url)
+    if join:
+        given = (paths, collection, collection_from, site, licence, doi, access, report)
+        if any(given) or in_place or third_party:
+            raise InvalidInput("--join takes PATHs, rules and report from the ingest that it helps.")
+        _join(address, processes, wait or 0.0)
+        return
+    if wait is not None:
+        raise InvalidInput("--wait needs --join as well.")
     if licence_url and not licence:
         raise InvalidInput("--licence-url needs --licence as well.")
     rules = Rules(
@@ -144,16 +168,35 @@ def ingest(
         access=None if access is None else access.value,
         in_place=in_place,
     )
-    address = ArchiveAddress.resolve(data, database_url, store_url)
     try:
         with shown_progress() as show:
-            result = ingest_paths(address, paths, IngestOptions(rules, processes, report), show)
+            result = ingest_paths(address, paths or [], IngestOptions(rules, processes, report), show)
     except KeyboardInterrupt:
         remark("Interrupted; what was finished is kept, run the same command again to go on.")
         raise typer.Exit(130) from None
     print_summary(result, rules)
     if result.quarantined:
         raise typer.Exit(3)
+
+
+def _join(address: ArchiveAddress, processes: int | None, wait: float) -> None:
+    from filmroom.ingest.join import join_ingests
+
+    try:
+        helped = join_ingests(address, processes, wait, announce=remark)
+    except KeyboardInterrupt:
+        remark("Interrupted; what was finished is kept, the rest is left to the others.")
+        raise typer.Exit(130) from None
+    for done in helped:
+        counts = done.report
+        say(
+            f"Ingest {done.run_id}, begun on {done.host}: {done.batches} batches done here; "
+            f"{counts.stored} files stored ({human_size(counts.bytes_stored)}), "
+            f"{counts.present} already there, {counts.quarantined.total()} in quarantine, "
+            f"{counts.skipped.total()} skipped; {counts.seconds:.1f} s."
+        )
+        if done.left:
+            remark(f"Note: {done.left}")
 
 
 def print_summary(report: IngestReport, rules: Rules) -> None:
@@ -174,6 +217,8 @@ def print_summary(report: IngestReport, rules: Rules) -> None:
         f"{report.quarantined.total()} in quarantine, {report.skipped.total()} skipped; "
         f"{report.seconds:.1f} s, {report.files_per_second:.0f} files/s."
     )
+    for machine, files in sorted(report.helpers.items()):
+        say(f"{files} of these files were done by {machine}.")
     if report.skipped:
         say(f"Skipped: {_reasons(report.skipped)}.")
     if report.quarantined:

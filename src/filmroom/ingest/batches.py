@@ -1,12 +1,13 @@
-"""Candidates into tasks and batches.
+"""Candidates into batches and tasks.
 
-A *task* is what one process reads in one go. A *batch* is what becomes visible in one transaction: it ends
-where a folder ends, so that a series whose files lie together appears whole or not at all, unless the
-folder is larger than a transaction should be.
+A *batch* is what one machine works on and what becomes visible in one transaction: it ends where a folder
+ends, so that a series whose files lie together appears whole or not at all, unless the folder is larger
+than a transaction should be. A *task* is what one process reads in one go.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from filmroom.ingest.candidates import Candidate
@@ -20,55 +21,49 @@ BATCH_FILES = 5_000
 BATCH_BYTES = 4 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Candidates that one process reads in one go."""
-
-    candidates: tuple[Candidate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchEnd:
-    """Everything before this belongs to one transaction."""
-
-
 @dataclass(slots=True)
 class Batcher:
     """Cuts a stream of candidates. Sizes in bytes."""
 
     _open: list[Candidate] = field(default_factory=list)
-    _open_bytes: int = 0
-    _batch_files: int = 0
-    _batch_bytes: int = 0
-    _group: str = ""
+    _bytes: int = 0
 
-    def add(self, candidate: Candidate) -> list[Task | BatchEnd]:
-        """Take the next candidate and return what is now ready, in order."""
-        ready: list[Task | BatchEnd] = []
-        full = self._batch_files >= ENOUGH_FILES or self._batch_bytes >= ENOUGH_BYTES
-        if candidate.group != self._group and full:
+    def add(self, candidate: Candidate) -> list[list[Candidate]]:
+        """Take the next candidate and return the batches that are now complete, in order."""
+        ready: list[list[Candidate]] = []
+        if self._open and self._ends_before(candidate):
             ready += self.end()
-        self._group = candidate.group
         self._open.append(candidate)
-        self._open_bytes += candidate.size
-        self._batch_files += 1
-        self._batch_bytes += candidate.size
-        if self._batch_files >= BATCH_FILES or self._batch_bytes >= BATCH_BYTES:
+        self._bytes += candidate.size
+        # Temporary copies are bounded in bytes, and the scan waits for them to go.
+        most = ENOUGH_BYTES if candidate.spooled else BATCH_BYTES
+        if len(self._open) >= BATCH_FILES or self._bytes >= most:
             ready += self.end()
-        elif len(self._open) >= TASK_FILES or self._open_bytes >= TASK_BYTES:
-            ready.append(self._task())
         return ready
 
-    def end(self) -> list[Task | BatchEnd]:
+    def end(self) -> list[list[Candidate]]:
         """Close the batch, if there is one."""
-        ready: list[Task | BatchEnd] = [self._task()] if self._open else []
-        if self._batch_files:
-            ready.append(BatchEnd())
-        self._batch_files = self._batch_bytes = 0
+        ready = [self._open] if self._open else []
+        self._open, self._bytes = [], 0
         return ready
 
-    def _task(self) -> Task:
-        task = Task(tuple(self._open))
-        self._open = []
-        self._open_bytes = 0
-        return task
+    def _ends_before(self, candidate: Candidate) -> bool:
+        last = self._open[-1]
+        if candidate.spooled != last.spooled:
+            return True  # what only this machine can read is not mixed with what all can
+        full = len(self._open) >= ENOUGH_FILES or self._bytes >= ENOUGH_BYTES
+        return full and candidate.group != last.group
+
+
+def tasks(candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, ...]]:
+    """Cut a batch into what one process reads in one go."""
+    task: list[Candidate] = []
+    size = 0
+    for candidate in candidates:
+        task.append(candidate)
+        size += candidate.size
+        if len(task) >= TASK_FILES or size >= TASK_BYTES:
+            yield tuple(task)
+            task, size = [], 0
+    if task:
+        yield tuple(task)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from filmroom.errors import InvalidInput
 
@@ -45,8 +46,17 @@ class Candidate:
 
     @property
     def identity(self) -> str:
-        """Text that changes whenever the source may have changed: the ledger's unit of resumption."""
+        """Text that changes whenever the source may have changed: the unit of resumption."""
         return f"{self.source}\t{self.size}\t{self.mtime_ns}"
+
+    def row(self) -> list[Any]:
+        """Return the candidate as the ledger keeps it, ready for JSON."""
+        return [getattr(self, name) for name in self.__slots__]
+
+    @classmethod
+    def of_row(cls, row: Sequence[Any]) -> Candidate:
+        """Return the candidate that :meth:`row` wrote down."""
+        return cls(*row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,30 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from filmroom.catalog import Catalog
+from filmroom.errors import LeaseLost
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Bystander
 from filmroom.ingest.check import Checked
-from filmroom.ingest.report import CollectionTouched, IngestReport, ReportFile
-from filmroom.model.entities import IncomingInstance, ItemOutcome
+from filmroom.ingest.report import BatchRecord, CollectionTouched, IngestReport, ReportFile
+from filmroom.model.entities import ItemOutcome
 from filmroom.store.base import Store
 
 
 class Committer:
-    """Commits checked batches and keeps the report."""
+    """Commits checked batches and keeps the report.
+
+    :param helper: the name under which a helper records what it did, for the report of the run's owner.
+    """
 
     def __init__(
-        self, catalog: Catalog, store: Store, report: IngestReport, report_file: ReportFile | None = None
+        self,
+        catalog: Catalog,
+        store: Store,
+        report: IngestReport,
+        report_file: ReportFile | None = None,
+        helper: str | None = None,
     ) -> None:
         self._catalog = catalog
         self._store = store
         self._report = report
         self._report_file = report_file
+        self._helper = helper
         self._before = {entry.name: entry for entry in catalog.collections()}
 
-    def commit(self, batch_id: int | None, checked: Checked) -> list[ItemOutcome]:
-        """Make a batch visible, then delete what it wrote in vain; return the outcomes of the incoming."""
-        outcomes = self._catalog.commit_batch(batch_id, checked.incoming, checked.refusals)
+    def commit(self, batch_id: int | None, checked: Checked, worker: str | None = None) -> bool:
+        """Make a batch visible, then delete what it wrote in vain.
+
+        Returns False when the batch was given to another worker meanwhile: then nothing of it is kept.
+        """
+        done = BatchRecord(self._helper or "")
+
+        def record(outcomes: Sequence[ItemOutcome]) -> dict[str, Any]:
+            _note(done, checked, outcomes)
+            return done.as_json()
+
+        try:
+            outcomes = self._catalog.commit_batch(
+                batch_id,
+                checked.incoming,
+                checked.refusals,
+                worker=worker,
+                record=record if self._helper else None,
+            )
+        except LeaseLost:
+            self._delete(checked.keys)
+            return False
+        if not self._helper:
+            _note(done, checked, outcomes)
         in_vain = {
             item.location.key
             for item, outcome in zip(checked.incoming, outcomes, strict=True)
@@ -33,43 +67,24 @@ class Committer:
         }
         # What is in quarantine already, from the same source, keeps its first copy.
         in_vain |= {refusal.copy_key for refusal in checked.refusals if refusal.copy_key is not None}
-        for key in self._catalog.unreferenced(sorted(in_vain)):
+        self._delete(sorted(in_vain))
+        self.absorb(done)
+        return True
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        for key in self._catalog.unreferenced(keys):
             self._store.delete(key)
-        self._note(checked, outcomes)
-        return outcomes
+
+    def absorb(self, done: BatchRecord) -> None:
+        """Take what was done with a batch, here or elsewhere, into the report."""
+        self._report.absorb(done)
+        if self._report_file is not None:
+            for outcome in done.items:
+                self._report_file.add(outcome)
 
     def skip(self, bystander: Bystander) -> None:
         """Count something that is not for the archive."""
-        self._add(ItemOutcome(bystander.source, "skipped", bystander.reason))
-
-    def _note(self, checked: Checked, outcomes: list[ItemOutcome]) -> None:
-        for item, outcome in zip(checked.incoming, outcomes, strict=True):
-            self._add(outcome)
-            if outcome.outcome == "stored":
-                self._report.bytes_stored += item.instance.size
-                self._touch(item)
-        for present in checked.present:
-            self._add(present)
-        for refusal in checked.refusals:
-            self._add(ItemOutcome(refusal.source, "quarantined", refusal.reason, refusal.message))
-        for bystander in checked.bystanders:
-            self.skip(bystander)
-        for source, warning in checked.warnings:
-            self._report.warn(warning, source)
-        self._report.bytes_read += checked.bytes_read
-
-    def _add(self, outcome: ItemOutcome) -> None:
-        self._report.add(outcome)
-        if self._report_file is not None:
-            self._report_file.add(outcome)
-
-    def _touch(self, item: IncomingInstance) -> None:
-        place = item.assignment
-        entry = self._report.collections.get((place.collection, place.site))
-        if entry is None:
-            entry = CollectionTouched(place.collection, place.site, place.visibility)
-            self._report.collections[place.collection, place.site] = entry
-        entry.stored += 1
+        self.absorb(BatchRecord(items=[_skipped(bystander)]))
 
     def note_collections(self, rules: Rules) -> None:
         """Note access and licence of what was touched, as they are now."""
@@ -86,3 +101,30 @@ class Committer:
                         f"Collection {name} was there before and stays {now[name].access}; "
                         f"change it with: filmroom collection set {name!r} --access {rules.access}"
                     )
+
+
+def _skipped(bystander: Bystander) -> ItemOutcome:
+    return ItemOutcome(bystander.source, "skipped", bystander.reason)
+
+
+def _note(done: BatchRecord, checked: Checked, outcomes: Sequence[ItemOutcome]) -> None:
+    for item, outcome in zip(checked.incoming, outcomes, strict=True):
+        if outcome.outcome != "stored":
+            done.items.append(outcome)
+            continue
+        done.stored += 1
+        done.bytes_stored += item.instance.size
+        place = item.assignment
+        entry = done.collections.setdefault(
+            (place.collection, place.site),
+            CollectionTouched(place.collection, place.site, place.visibility),
+        )
+        entry.stored += 1
+    done.items += checked.present
+    done.items += [
+        ItemOutcome(refusal.source, "quarantined", refusal.reason, refusal.message)
+        for refusal in checked.refusals
+    ]
+    done.items += [_skipped(bystander) for bystander in checked.bystanders]
+    done.warnings += checked.warnings
+    done.bytes_read += checked.bytes_read

@@ -1,7 +1,8 @@
 """An ingest from beginning to end: scan, read in many processes, commit in order.
 
 One thread scans, several processes read and store, this thread alone commits: batch by batch, in the order
-of the scan, so that the same input gives the same archive whatever the number of processes. Whatever
+of the scan, so that the same input gives the same archive whatever the number of processes. Batches go
+through the ledger, where other machines may take some of them (:mod:`filmroom.ingest.join`). Whatever
 interrupts it, running the same ingest again completes it.
 """
 
@@ -10,35 +11,38 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import signal
 import threading
 import time
-import uuid
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
-from filmroom.catalog import Catalog, Refusal
+from filmroom.catalog import Catalog, IngestRun, Refusal
 from filmroom.errors import FilmroomError, InvalidInput
 from filmroom.ingest.assign import Rules
-from filmroom.ingest.batches import BatchEnd, Batcher, Task
-from filmroom.ingest.candidates import Bystander, Candidate, Refused, Remark, Trouble, label
-from filmroom.ingest.check import QUARANTINE_PREFIX, Checked, Checker
+from filmroom.ingest.batches import Batcher
+from filmroom.ingest.candidates import Bystander, Candidate, Remark, Trouble, label
+from filmroom.ingest.check import Checked, Checker
 from filmroom.ingest.commit import Committer
 from filmroom.ingest.containers import container_kind
-from filmroom.ingest.content import Content, close_archives
+from filmroom.ingest.content import close_archives
+from filmroom.ingest.interrupt import interruptible
 from filmroom.ingest.journal import Journal, JournaledStore, sweep, sweep_abandoned
-from filmroom.ingest.readers import Pending, Readers, Workplace, merged
-from filmroom.ingest.report import IngestReport, ReportFile, State
+from filmroom.ingest.plan import Plan, new_proof, owner_name
+from filmroom.ingest.readers import Readers, Workplace
+from filmroom.ingest.report import BatchRecord, IngestReport, ReportFile, State
 from filmroom.ingest.scan import Scanner, absolute_paths
 from filmroom.ingest.scanning import ScanThread
 from filmroom.ingest.spool import Spool
+from filmroom.ingest.work import PATIENCE, Leases, Workbench, refuse_crashed
 from filmroom.settings import ArchiveAddress, get_integer
 from filmroom.store import open_store
 from filmroom.store.local import LocalStore
+
+# How far the ledger is filled between two looks at what the readers have done.
+_BATCHES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,7 @@ def ingest_paths(
     for path in absolute:
         if any(path == folder or folder in path.parents for folder in own):
             raise InvalidInput(f"{path} is part of the archive itself.")
-    processes = get_integer("ingest_processes", options.processes)
-    if processes < 0:
-        raise InvalidInput("The number of processes is 0 (one per core) or more.")
+    processes, lease = process_count(options.processes), lease_seconds()
     with ExitStack() as stack:
         catalog = stack.enter_context(Catalog.create(address.database_url))
         store = open_store(address.store_url)
@@ -103,18 +105,36 @@ def ingest_paths(
         report = IngestReport(tuple(map(label, map(str, absolute))), dt.datetime.now(dt.UTC))
         run = _Run(
             catalog=catalog,
-            store=JournaledStore(store, journal.folder),
-            rules=rules,
+            store=stack.enter_context(closing(JournaledStore(store, journal.folder))),
+            plan=Plan(rules, tuple(map(str, absolute)), new_proof()),
             journal=journal,
             spool=spool,
             report=report,
             report_file=report_file,
             committer=Committer(catalog, store, report, report_file),
             paths=absolute,
+            own=own,
+            processes=processes,
             progress=progress,
         )
         place = Workplace(address, rules, str(journal.folder), str(spool.folder))
-        return run.execute(place, key, own, processes)
+        return run.execute(place, key, lease)
+
+
+def process_count(given: int | None) -> int:
+    """Return the number of reading processes. :raises InvalidInput: when it is negative."""
+    processes = get_integer("ingest_processes", given)
+    if processes < 0:
+        raise InvalidInput("The number of processes is 0 (one per core) or more.")
+    return processes
+
+
+def lease_seconds() -> int:
+    """Return how long a lease lasts that is not renewed. :raises InvalidInput: when it is no time at all."""
+    seconds = get_integer("ingest_lease")
+    if seconds < 1:
+        raise InvalidInput("FILMROOM_INGEST_LEASE is at least 1 second.")
+    return seconds
 
 
 def _refuse_archives(paths: Sequence[Path]) -> None:
@@ -154,120 +174,151 @@ def run_key(address: ArchiveAddress, paths: Sequence[Path], rules: Rules) -> str
 class _Run:
     catalog: Catalog
     store: JournaledStore
-    rules: Rules
+    plan: Plan
     journal: Journal
     spool: Spool
     report: IngestReport
     report_file: ReportFile | None
     committer: Committer
     paths: Sequence[Path]
+    own: tuple[Path, ...]
+    processes: int
     progress: Callable[[Progress], None] | None
     _begun: float = field(default_factory=time.monotonic)
     _finished: set[bytes] = field(default_factory=set)
-    _waiting: deque[Pending | BatchEnd] = field(default_factory=deque)
+    _leased: set[bytes] = field(default_factory=set)
+    _known: set[int] = field(default_factory=set)
     _batcher: Batcher = field(default_factory=Batcher)
-    _batch: list[tuple[Task, Checked]] = field(default_factory=list)
     _troubles: list[Refusal] = field(default_factory=list)
+    _scanning: bool = True
     _files_done: int = 0
     _bytes_done: int = 0
 
-    def execute(self, place: Workplace, key: str, own: tuple[Path, ...], processes: int) -> IngestReport:
-        run = self.catalog.begin_run(key)
+    def execute(self, place: Workplace, key: str, lease: int) -> IngestReport:
+        worker = owner_name(place.address.data, key)
+        run = self.catalog.begin_run(key, self.plan.text(), worker, lease)
         self.report.resumed = run.resumed
-        if run.resumed:
-            sweep(self.journal, self.catalog, self.store)
-            self._finished = {_fingerprint(text) for text in self.catalog.finished_sources(run.id)}
-        scanner = Scanner(self.spool, own, finished=self._is_finished)
-        scan = ScanThread(scanner, self.paths)
-        here = Checker(self.catalog, self.store, self.rules, place.spool_folder)
-        readers = Readers(place, processes, here.check, self._crashed)
-        try:
-            with closing(scan), closing(readers), _interruptible() as interrupted:
-                self._work(run.id, scan, readers, interrupted)
-        except BaseException as error:
-            self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
-            with suppress(FilmroomError):  # the journal stays, and the next attempt sweeps
+        with closing(Leases(self.catalog, worker, lease)) as leases:
+            try:
+                with interruptible() as interrupted:
+                    died = self._take_in(place, run, leases, interrupted)
+            except BaseException as error:
+                self._end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+                with suppress(FilmroomError):  # the journal stays, and the next attempt sweeps
+                    sweep(self.journal, self.catalog, self.store)
+                raise
+            self.store.delete(self.plan.proof)
+            if died:
                 sweep(self.journal, self.catalog, self.store)
-            raise
-        finally:
-            self.store.close()
-        if readers.died:
-            sweep(self.journal, self.catalog, self.store)
-        self.committer.note_collections(self.rules)
-        self._end("complete")
-        self.catalog.end_run(run.id, self.report.summary())
+            self.committer.note_collections(self.plan.rules)
+            self._end("complete")
+            self.catalog.end_run(run.id, self.report.summary())
         self.journal.finish()
         return self.report
 
+    def _take_in(
+        self, place: Workplace, run: IngestRun, leases: Leases, interrupted: threading.Event
+    ) -> bool:
+        """Do all the work; return whether any reader died over it."""
+        if run.resumed:
+            sweep(self.journal, self.catalog, self.store)
+            self._recall(run.id)
+        self.store.write(self.plan.proof, [b"filmroom"])
+        here = Checker(self.catalog, self.store, self.plan.rules, place.spool_folder)
+        crashed = partial(refuse_crashed, self.store, self.plan.rules)
+        readers = Readers(place, self.processes, here.check, crashed)
+        bench = Workbench(
+            catalog=self.catalog,
+            readers=readers,
+            committer=self.committer,
+            leases=leases,
+            run_id=run.id,
+            read=self._read,
+            also=self._troubles,
+        )
+        scanner = Scanner(self.spool, self.own, finished=self._is_finished)
+        with closing(ScanThread(scanner, self.paths)) as scan, closing(readers):
+            self._work(bench, scan, interrupted)
+            self._absorb_helpers(run.id)
+        return readers.died
+
+    def _recall(self, run_id: int) -> None:
+        """Learn what earlier attempts did, and what helpers of theirs are still at."""
+        rows = self.catalog.finished_sources(run_id)
+        self._finished = {_fingerprint(Candidate.of_row(row)) for row in rows}
+        rows = self.catalog.leased_sources(run_id)
+        self._leased = {_fingerprint(Candidate.of_row(row)) for row in rows}
+        self._known = {batch_id for batch_id, _ in self.catalog.batch_records(run_id, set())}
+
     # -- the loop ------------------------------------------------------------------------------------
 
-    def _work(self, run_id: int, scan: ScanThread, readers: Readers, stop: threading.Event) -> None:
-        limit = 2 * readers.processes + 2
-        while True:
-            while not stop.is_set() and not scan.exhausted and len(self._waiting) < limit:
-                wait = not self._waiting or readers.undecided
-                event = scan.next(block=wait)
-                if event is not None:
-                    self._sort(event, readers)
-                elif not wait:
+    def _work(self, bench: Workbench, scan: ScanThread, stop: threading.Event) -> None:
+        while not (stop.is_set() and bench.between_batches):
+            self._scan_on(bench, scan, stop)
+            while not stop.is_set() and bench.lease():
+                pass
+            if not bench.idle:
+                bench.step()
+            elif not self._scanning:
+                # What is left is with helpers; whatever they let go of comes back here.
+                if not self.catalog.unfinished_batches(bench.run_id):
                     break
-            if scan.exhausted and not stop.is_set():
-                self._hand_over(self._batcher.end(), readers)
-            if not self._waiting:
-                if scan.exhausted or stop.is_set():
-                    break
-                continue
-            item = self._waiting.popleft()
-            if isinstance(item, BatchEnd):
-                self._commit(run_id)
-                if stop.is_set():
-                    break
-            else:
-                self._collect(item, readers.result(item))
+                self._absorb_helpers(bench.run_id)
+                stop.wait(PATIENCE)
             self._tell(scan)
         if stop.is_set():
             raise KeyboardInterrupt
-        self._commit(run_id)
+        if self._troubles:
+            self.committer.commit(None, Checked(refusals=self._troubles))
 
-    def _sort(self, event: object, readers: Readers) -> None:
+    def _scan_on(self, bench: Workbench, scan: ScanThread, stop: threading.Event) -> None:
+        """Write what the scan has found to the ledger; wait for it only where nothing else can be done."""
+        added = 0
+        while self._scanning and not stop.is_set() and added < _BATCHES_AT_ONCE:
+            event = scan.next(block=bench.idle or (bench.readers.undecided and not added))
+            if event is not None:
+                added += self._add(bench, self._sort(event))
+            elif scan.exhausted:
+                self._scanning = False
+                self._add(bench, self._batcher.end())
+            else:
+                break
+
+    def _sort(self, event: object) -> list[list[Candidate]]:
         if isinstance(event, Candidate):
             if self._is_finished(event):
                 self.report.finished_before += 1
-                self._count(event)
-            else:
-                self._hand_over(self._batcher.add(event), readers)
+                self._read(event)
+            elif not self._leased or _fingerprint(event) not in self._leased:
+                return self._batcher.add(event)
         elif isinstance(event, Bystander):
             self.committer.skip(event)
         elif isinstance(event, Trouble):
             self._troubles.append(Refusal(event.source, event.reason, event.message, event.size))
         elif isinstance(event, Remark):
             self.report.warn(event.text)
+        return []
 
-    def _hand_over(self, ready: Sequence[Task | BatchEnd], readers: Readers) -> None:
-        for item in ready:
-            self._waiting.append(item if isinstance(item, BatchEnd) else readers.submit(item))
+    def _add(self, bench: Workbench, batches: Sequence[Sequence[Candidate]]) -> int:
+        for batch in batches:
+            rows = [candidate.row() for candidate in batch]
+            self.catalog.add_batch(bench.run_id, rows, shared=not batch[0].spooled)
+            bench.tell()
+        return len(batches)
 
-    def _collect(self, pending: Pending, checked: Checked) -> None:
-        self._batch.append((pending.task, checked))
-        for candidate in pending.task.candidates:
-            self._count(candidate)
-            if candidate.spooled:
-                self.spool.release(candidate.path)
-
-    def _count(self, candidate: Candidate) -> None:
+    def _read(self, candidate: Candidate) -> None:
         self._files_done += 1
         self._bytes_done += candidate.size
+        if candidate.spooled:
+            self.spool.release(candidate.path)
 
-    def _commit(self, run_id: int) -> None:
-        if not self._batch and not self._troubles:
-            return
-        sources = [candidate.identity for task, _ in self._batch for candidate in task.candidates]
-        checked = merged([result for _, result in self._batch])
-        checked.refusals[:0] = self._troubles
-        batch_id = self.catalog.add_batch(run_id, sources)
-        self.committer.commit(batch_id, checked)
-        self._batch.clear()
-        self._troubles.clear()
+    def _absorb_helpers(self, run_id: int) -> None:
+        for batch_id, record in self.catalog.batch_records(run_id, self._known):
+            self._known.add(batch_id)
+            done = BatchRecord.of_json(record)
+            self.committer.absorb(done)
+            self._files_done += done.files
+            self._bytes_done += done.bytes_read
 
     def _tell(self, scan: ScanThread) -> None:
         if self.progress is not None:
@@ -277,26 +328,8 @@ class _Run:
                 Progress(self._files_done, self._bytes_done, files, size, not scan.complete, quarantined)
             )
 
-    # -- the exceptional -----------------------------------------------------------------------------
-
     def _is_finished(self, candidate: Candidate) -> bool:
-        return bool(self._finished) and _fingerprint(candidate.identity) in self._finished
-
-    def _crashed(self, candidate: Candidate) -> Checked:
-        """Refuse a file that ends the process that reads it."""
-        key = None
-        if candidate.kind == "file" and not self.rules.in_place:
-            key = f"{QUARANTINE_PREFIX}/{uuid.uuid4().hex}.dcm"
-            try:
-                with Content(candidate) as content:
-                    self.store.write(key, content.chunks())
-            except Refused:
-                key = None
-        message = (
-            "The process that read it died; the file is damaged in a way that this program does not know."
-        )
-        refusal = Refusal(candidate.source, "reader-crashed", message, candidate.size, None, key)
-        return Checked(refusals=[refusal], keys=[key] if key else [])
+        return bool(self._finished) and _fingerprint(candidate) in self._finished
 
     def _end(self, state: State) -> None:
         self.report.state = state
@@ -305,25 +338,6 @@ class _Run:
             self.report_file.finish(self.report)
 
 
-def _fingerprint(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a request to stop after the running batch; the second acts at once."""
-    stop = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
-        yield stop
-        return
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _fingerprint(candidate: Candidate) -> bytes:
+    text = candidate.identity.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=12).digest()

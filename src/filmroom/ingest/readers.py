@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,7 +17,6 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
 from filmroom.ingest.assign import Rules
-from filmroom.ingest.batches import Task
 from filmroom.ingest.candidates import Candidate
 from filmroom.ingest.check import Checked, Checker
 from filmroom.settings import ArchiveAddress
@@ -52,6 +53,26 @@ def check_candidates(place: Workplace, candidates: Sequence[Candidate]) -> Check
     return checker.check(candidates)
 
 
+def _to_file(work: Work, place: Workplace, candidates: Sequence[Candidate]) -> str:
+    """Do the work and leave its result in a file; return the path.
+
+    All processes of a pool answer through one pipe. One that is killed within an answer leaves the others'
+    reader waiting for the rest for ever, unless the answer is so short that the system writes it as one.
+    """
+    result = work(place, candidates)
+    with tempfile.NamedTemporaryFile(dir=place.spool_folder, prefix="result-", delete=False) as file:
+        pickle.dump(result, file, pickle.HIGHEST_PROTOCOL)
+    return file.name
+
+
+def _from_file(path: str) -> Checked:
+    file = Path(path)
+    result = pickle.loads(file.read_bytes())  # noqa: S301 - written by a process of ours, in our folder
+    file.unlink()
+    assert isinstance(result, Checked)  # noqa: S101 - what the work returns
+    return result
+
+
 def _start_reader() -> None:
     # Ctrl-C reaches the whole process group; the parent decides what is still finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -79,8 +100,8 @@ def _context() -> multiprocessing.context.BaseContext:
 class Pending:
     """A task that was handed over; ``future`` is None while it waits for a reason to start processes."""
 
-    task: Task
-    future: Future[Checked] | None = None
+    candidates: tuple[Candidate, ...]
+    future: Future[str] | None = None
 
 
 class Readers:
@@ -116,9 +137,9 @@ class Readers:
         """Whether the first task is held back until it is known to be the only one, or not."""
         return self._first is not None
 
-    def submit(self, task: Task) -> Pending:
+    def submit(self, candidates: tuple[Candidate, ...]) -> Pending:
         """Hand a task over."""
-        pending = Pending(task)
+        pending = Pending(candidates)
         if self.processes == 1:
             return pending
         if self._pool is None and self._first is None:
@@ -140,14 +161,14 @@ class Readers:
         if pending is self._first:
             self._first = None
         if pending.future is None:
-            return self._here(pending.task.candidates)
+            return self._here(pending.candidates)
         try:
-            return pending.future.result()
+            return _from_file(pending.future.result())
         except BrokenProcessPool:
             _log.warning("A reading process died; its files are read again.")
             self.died = True
             self._drop_pool()
-            return self._again(pending.task.candidates)
+            return self._again(pending.candidates)
 
     def close(self) -> None:
         """Wait for what is running, drop what is not."""
@@ -161,7 +182,7 @@ class Readers:
             if self._pool is None:
                 self._pool = self._new_pool(self.processes)
             try:
-                pending.future = self._pool.submit(self._work, self._place, pending.task.candidates)
+                pending.future = self._pool.submit(_to_file, self._work, self._place, pending.candidates)
             except BrokenProcessPool:
                 self._drop_pool()
             else:
@@ -194,7 +215,8 @@ class Readers:
         if self._lone_pool is None:
             self._lone_pool = self._new_pool(1)
         try:
-            return self._lone_pool.submit(self._work, self._place, candidates).result()
+            done = self._lone_pool.submit(_to_file, self._work, self._place, candidates)
+            return _from_file(done.result())
         except BrokenProcessPool:
             self._lone_pool.shutdown(wait=False)
             self._lone_pool = None

@@ -9,6 +9,7 @@ The report file is one JSON object::
       "started", "ended": ISO 8601 in UTC,
       "paths": [absolute paths],
       "counts": {"stored", "present", "quarantined", "skipped", "finished_before"},
+      "helpers": {machine: number of files that it did},
       "skipped": {reason: number of bystanders},
       "quarantined": {reason: number},
       "bytes_stored", "bytes_read": bytes; "seconds": duration; "files_per_second": rate,
@@ -17,7 +18,8 @@ The report file is one JSON object::
     }
 
 ``items`` holds everything that was not simply stored, in the order of the work; ``outcome`` is ``present``,
-``quarantined`` or ``skipped``. ``finished_before`` counts what an interrupted run of the same ingest did.
+``quarantined`` or ``skipped``. Counts include what helpers did. ``finished_before`` counts what an
+interrupted run of the same ingest did.
 """
 
 from __future__ import annotations
@@ -53,6 +55,42 @@ class CollectionTouched:
 
 
 @dataclass(slots=True)
+class BatchRecord:
+    """What was done with a batch. ``items`` are the outcomes of all that was not simply stored;
+    ``warnings`` are (source, sentence); ``helper`` is who did it, if not the machine that began the run.
+    """
+
+    helper: str = ""
+    stored: int = 0
+    bytes_stored: int = 0
+    bytes_read: int = 0
+    items: list[ItemOutcome] = field(default_factory=list)
+    collections: dict[tuple[str, str], CollectionTouched] = field(default_factory=dict)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        """Number of files that were looked at."""
+        return self.stored + len(self.items)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the record ready for JSON."""
+        return asdict(self) | {"collections": [asdict(entry) for entry in self.collections.values()]}
+
+    @classmethod
+    def of_json(cls, record: dict[str, Any]) -> BatchRecord:
+        """Return the record that :meth:`as_json` wrote down."""
+        touched = [CollectionTouched(**entry) for entry in record["collections"]]
+        return cls(
+            **record
+            | {
+                "items": [ItemOutcome(**item) for item in record["items"]],
+                "collections": {(entry.collection, entry.site): entry for entry in touched},
+            }
+        )
+
+
+@dataclass(slots=True)
 class Warned:
     """A sentence that holds for ``files`` files, or for the ingest as a whole; ``first`` is one of them."""
 
@@ -80,6 +118,7 @@ class IngestReport:
     collections: dict[tuple[str, str], CollectionTouched] = field(default_factory=dict)
     warnings: dict[str, Warned] = field(default_factory=dict)
     problems: list[ItemOutcome] = field(default_factory=list)
+    helpers: Counter[str] = field(default_factory=Counter)
 
     @property
     def files(self) -> int:
@@ -90,11 +129,25 @@ class IngestReport:
     def files_per_second(self) -> float:
         return self.files / self.seconds if self.seconds > 0 else 0.0
 
-    def add(self, outcome: ItemOutcome) -> None:
-        """Count one outcome."""
-        if outcome.outcome == "stored":
-            self.stored += 1
-        elif outcome.outcome == "present":
+    def absorb(self, done: BatchRecord) -> None:
+        """Count what was done with a batch."""
+        self.stored += done.stored
+        self.bytes_stored += done.bytes_stored
+        self.bytes_read += done.bytes_read
+        for key, entry in done.collections.items():
+            mine = self.collections.setdefault(
+                key, CollectionTouched(entry.collection, entry.site, entry.visibility)
+            )
+            mine.stored += entry.stored
+        for outcome in done.items:
+            self._count(outcome)
+        for source, warning in done.warnings:
+            self.warn(warning, source)
+        if done.helper:
+            self.helpers[done.helper] += done.files
+
+    def _count(self, outcome: ItemOutcome) -> None:
+        if outcome.outcome == "present":
             self.present += 1
         elif outcome.outcome == "skipped":
             self.skipped[outcome.reason] += 1
@@ -123,6 +176,7 @@ class IngestReport:
                 "skipped": self.skipped.total(),
                 "finished_before": self.finished_before,
             },
+            "helpers": dict(sorted(self.helpers.items())),
             "skipped": dict(sorted(self.skipped.items())),
             "quarantined": dict(sorted(self.quarantined.items())),
             "bytes_stored": self.bytes_stored,
@@ -157,10 +211,9 @@ class ReportFile:
         self._separator = "\n"
 
     def add(self, outcome: ItemOutcome) -> None:
-        """Write one item, unless it was simply stored."""
-        if outcome.outcome != "stored":
-            self._file.write(self._separator + json.dumps(asdict(outcome)))
-            self._separator = ",\n"
+        """Write one item that was not simply stored."""
+        self._file.write(self._separator + json.dumps(asdict(outcome)))
+        self._separator = ",\n"
 
     def finish(self, report: IngestReport) -> None:
         """Complete the file and put it in its place."""
