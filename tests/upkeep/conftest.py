@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,11 +87,17 @@ class Archive:
         return b"".join(self.store.read(key))
 
 
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("phantom")
+    write_phantom(folder)
+    return folder
+
+
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
+def source(tmp_path: Path, phantom: Path) -> Path:
     """A folder with three series of DICOM files."""
-    write_phantom(tmp_path / "source")
-    return tmp_path / "source"
+    return Path(shutil.copytree(phantom, tmp_path / "source"))
 
 
 @pytest.fixture
