@@ -79,11 +79,15 @@ def _maker(request: pytest.FixtureRequest, stack: contextlib.ExitStack) -> MakeA
 
 
 @pytest.fixture(params=PAIRS)
-def archive_address(
-    request: pytest.FixtureRequest, make_address: MakeAddress, tmp_path: Path
-) -> ArchiveAddress:
-    """The address of an archive to be made: SQLite and a folder, then PostgreSQL and an S3 bucket."""
-    return make_address(request.param, tmp_path / "archive")
+def pair(request: pytest.FixtureRequest) -> str:
+    """On which catalogue and store the test runs: once on each of ``PAIRS``."""
+    return str(request.param)
+
+
+@pytest.fixture
+def archive_address(pair: str, make_address: MakeAddress, tmp_path: Path) -> ArchiveAddress:
+    """The address of an archive to be made, on either pair."""
+    return make_address(pair, tmp_path / "archive")
 
 
 @pytest.hookimpl(wrapper=True)

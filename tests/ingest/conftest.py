@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
@@ -75,10 +75,28 @@ def write_series(folder: Path, name: str = "A", slices: int = 3, side: int = 16)
 
 
 class Archive:
-    """An archive in a folder of the test, with what the tests ask of it."""
+    """An archive, with what the tests ask of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.address = ArchiveAddress.resolve(folder)
+    def __init__(self, address: ArchiveAddress) -> None:
+        self.address = address
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of a command that is to work on this archive."""
+        where = self.address
+        return (
+            *("--data", str(where.data), "--database-url", where.database_url),
+            *("--store-url", where.store_url),
+        )
+
+    def chosen(self, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+        """Make every command work on this archive: by the options returned, or by the environment."""
+        if self.address.database_url.startswith("sqlite"):
+            return ("--data", str(self.address.data))
+        monkeypatch.setenv("FILMROOM_DATA", str(self.address.data))
+        monkeypatch.setenv("FILMROOM_DATABASE_URL", self.address.database_url)
+        monkeypatch.setenv("FILMROOM_STORE_URL", self.address.store_url)
+        return ()
 
     def ingest(
         self,
@@ -102,29 +120,31 @@ class Archive:
 
     def contents(self) -> list[SeriesContent]:
         """Return every series, whatever its access, checked: totals are right, all bytes there and whole."""
-        database = sqlite3.connect(self.address.data / "catalog.sqlite")
         store = open_store(self.address.store_url)
         found = []
-        try:
+        with self.catalog as catalog, catalog._database.reading() as database:
             series = database.execute(
-                "SELECT series.id, series_instance_uid, collection.name, site.name, licence_name,"
-                " licence_url, image_count, file_size FROM series JOIN site ON site.id = site_id"
-                " JOIN collection ON collection.id = collection_id ORDER BY 2"
+                sa.text(
+                    "SELECT series.id, series_instance_uid, collection.name, site.name, licence_name,"
+                    " licence_url, image_count, file_size FROM series JOIN site ON site.id = site_id"
+                    " JOIN collection ON collection.id = collection_id ORDER BY 2"
+                )
             ).fetchall()
             for key, series_uid, *head, count, size in series:
                 rows = database.execute(
-                    "SELECT sop_instance_uid, instance.size, md5, sha256, crc32, object_key, object_offset,"
-                    " stored_length, stored_object.size, modified_ns, in_place FROM instance"
-                    " JOIN stored_object ON stored_object.id = object_id WHERE series_key = ?",
-                    (key,),
+                    sa.text(
+                        "SELECT sop_instance_uid, instance.size, md5, sha256, crc32, object_key,"
+                        " object_offset, stored_length, stored_object.size, modified_ns, in_place"
+                        " FROM instance JOIN stored_object ON stored_object.id = object_id"
+                        " WHERE series_key = :series"
+                    ),
+                    {"series": key},
                 )
                 items = tuple(
                     StoredInstance(*row[:5], Location(*row[5:10], in_place=bool(row[10]))) for row in rows
                 )
                 assert (len(items), sum(item.size for item in items)) == (count, size)
                 found.append(SeriesContent(series_uid, *head, items))
-        finally:
-            database.close()
         for content in found:
             for item in content.instances:
                 where = item.location
@@ -182,8 +202,16 @@ def run_process(*arguments: object, check: int = 0) -> subprocess.CompletedProce
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path / "archive")
+def archive(archive_address: ArchiveAddress) -> Archive:
+    return Archive(archive_address)
+
+
+@pytest.fixture
+def another_archive(
+    pair: str, make_address: Callable[[str, Path], ArchiveAddress], tmp_path: Path
+) -> Callable[[str], Archive]:
+    """Return ``make(name)``: one more archive, of the same kind."""
+    return lambda name: Archive(make_address(pair, tmp_path / name))
 
 
 @pytest.fixture

@@ -16,8 +16,10 @@ from filmroom.ingest.collection_table import apply_terms, read_collection_table
 from filmroom.model.policy import LICENCES, doi_address, find_licence, known_licence
 
 
-def test_exit_codes_and_summary(archive: Any, source: Path, h: SimpleNamespace, tmp_path: Path) -> None:
-    data = ("--data", archive.address.data)
+def test_exit_codes_and_summary(
+    archive: Any, source: Path, h: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = archive.chosen(monkeypatch)
     h.write_series(source)
     done = h.run("ingest", *data, "--collection", "STUDY", "--licence", "cc-by-4.0", source)
     assert "3 files stored" in done.stdout
@@ -44,8 +46,10 @@ def test_exit_codes_and_summary(archive: Any, source: Path, h: SimpleNamespace, 
     assert failed.stderr.startswith("Error: ")
 
 
-def test_quarantine_commands(archive: Any, source: Path, h: SimpleNamespace) -> None:
-    data = ("--data", archive.address.data)
+def test_quarantine_commands(
+    archive: Any, source: Path, h: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = archive.chosen(monkeypatch)
     (source / "loose").mkdir()
     h.write(source / "good.dcm", h.dataset())
     (source / "cut.dcm").write_bytes((source / "good.dcm").read_bytes()[:-4])
@@ -97,8 +101,10 @@ def test_a_conflict_can_be_resolved_by_another_collection(
     assert archive.objects() == archive.referenced()
 
 
-def test_collection_commands(archive: Any, source: Path, h: SimpleNamespace, tmp_path: Path) -> None:
-    data = ("--data", archive.address.data)
+def test_collection_commands(
+    archive: Any, source: Path, h: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = archive.chosen(monkeypatch)
     table = tmp_path / "terms.csv"
     table.write_text(
         "\ufeffcollection,licence,licence_url,doi,description,third_party,access\n"
@@ -152,16 +158,12 @@ def test_collection_commands(archive: Any, source: Path, h: SimpleNamespace, tmp
         ("collection,description\nA,a\0b\n", ""),
     ],
 )
-def test_a_bad_table_changes_nothing(
-    archive: Any, source: Path, h: SimpleNamespace, text: str, told: str
-) -> None:
+def test_a_bad_table_changes_nothing(source: Path, text: str, told: str) -> None:
     table = source / "terms.csv"
     table.write_bytes(text.encode())
     with pytest.raises(InvalidInput) as caught:
         read_collection_table(table)
     assert told in str(caught.value)
-    failed = archive.address.data / "catalog.sqlite"
-    assert not failed.exists()
 
 
 def test_a_table_that_is_no_text(source: Path) -> None:

@@ -14,7 +14,7 @@ from filmroom.errors import InvalidInput, StoreFull
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.quarantine import drop, retry
 from filmroom.model.policy import find_licence
-from filmroom.store.local import LocalStore
+from filmroom.store import Store, open_store
 
 
 def test_the_same_twice_changes_nothing(archive: Any, source: Path, h: SimpleNamespace) -> None:
@@ -101,7 +101,7 @@ def test_damaged_files_are_kept_with_a_reason(archive: Any, source: Path, h: Sim
     assert archive.objects() == archive.referenced()
     with archive.catalog as catalog:
         items = catalog.quarantine()
-    kept = LocalStore(archive.address.data / "store")
+    kept = open_store(archive.address.store_url)
     for item in items:
         assert item.assignment is not None
         assert item.assignment.collection == "COLL"
@@ -234,15 +234,16 @@ def test_a_full_store_fails_and_leaves_nothing(
     h.write_series(source / "a", "A")
     h.write_series(source / "b", "B")
     (source / "cut.dcm").write_bytes((source / "a" / "0001.dcm").read_bytes()[:-5])
-    write, calls = LocalStore.write, []
+    kind = type(open_store(archive.address.store_url))
+    write, calls = kind.write, []
 
-    def full(self: LocalStore, key: str, chunks: Any) -> Any:
+    def full(self: Store, key: str, chunks: Any) -> Any:
         calls.append(key)
         if len(calls) == 2:  # the copy of the cut file is written by then
             raise StoreFull("No space is left.")
         return write(self, key, chunks)
 
-    monkeypatch.setattr(LocalStore, "write", full)
+    monkeypatch.setattr(kind, "write", full)
     report_file = source.parent / "report.json"
     with pytest.raises(StoreFull):
         archive.ingest(source, report=report_file)
