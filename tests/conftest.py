@@ -54,11 +54,13 @@ PAIRS = ("embedded", "institute")
 MakeAddress = Callable[[str, Path], ArchiveAddress]
 
 
-@pytest.fixture(scope="session")
-def make_session_address(request: pytest.FixtureRequest) -> Iterator[MakeAddress]:
-    """Return ``make(pair, folder)``: the address of a new archive that lasts as long as the tests run."""
+@pytest.fixture(scope="session", params=PAIRS)
+def session_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ArchiveAddress]:
+    """The address of an archive that tests share and do not change, on either pair."""
     with contextlib.ExitStack() as stack:
-        yield _maker(request, stack)
+        yield _maker(request, stack)(request.param, tmp_path_factory.mktemp("archive"))
 
 
 @pytest.fixture

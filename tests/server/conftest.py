@@ -9,7 +9,6 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -87,8 +86,8 @@ def _dicom_bytes(values: dict[str, Any]) -> bytes:
 class Archive:
     """Fills a catalogue and a store with series."""
 
-    def __init__(self, folder: Path) -> None:
-        self.address = ArchiveAddress.resolve(data=folder)
+    def __init__(self, address: ArchiveAddress) -> None:
+        self.address = address
         self.catalog = Catalog.create(self.address.database_url)
         self.store = open_store(self.address.store_url)
 
@@ -240,9 +239,9 @@ FULL: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live(session_address: ArchiveAddress) -> Iterator[Live]:
     """A server for questions only: no test changes its archive."""
-    archive = Archive(tmp_path_factory.mktemp("archive"))
+    archive = Archive(session_address)
     public = Assignment("Open-CT", "Open Site", CC_BY, "https://doi.org/10.1/open")
     plain = Assignment("open-bare", "open-bare")
     made = Live(
@@ -287,9 +286,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture
-def new_archive(tmp_path: Path) -> Iterator[Archive]:
+def new_archive(archive_address: ArchiveAddress) -> Iterator[Archive]:
     """An empty archive that a test may fill and break."""
-    archive = Archive(tmp_path / "archive")
+    archive = Archive(archive_address)
     yield archive
     archive.catalog.close()
 
