@@ -21,12 +21,14 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     ├── CatalogError
     │   ├── SchemaMismatch        the catalogue has another schema version than this program
     │   ├── CatalogBusy
+    │   ├── CatalogUnreachable    the database does not answer, or ended the connection
     │   └── LeaseLost             another worker was given what this one was doing
     ├── StoreError
     │   ├── ObjectMissing
     │   ├── ObjectExists
     │   ├── ObjectChanged         an object is not what it was when it was catalogued
-    │   └── StoreFull
+    │   ├── StoreFull
+    │   └── StoreUnavailable      the store does not answer, or asks for patience
     ├── ArchiveInUse              another process holds what this one needs
     ├── MissingExtra              an optional dependency is not installed
     ├── TransferError             something between client and server failed
@@ -132,6 +134,10 @@ class LeaseLost(CatalogError):
     """A batch of an ingest was given to another worker meanwhile; nothing of it was changed."""
 
 
+class CatalogUnreachable(CatalogError):
+    """The database server does not answer, or ended the connection: trying again later may help."""
+
+
 class StoreError(FilmroomError):
     """The object store cannot do what was asked."""
 
@@ -150,6 +156,10 @@ class ObjectChanged(StoreError):
 
 class StoreFull(StoreError):
     """No space is left for the object."""
+
+
+class StoreUnavailable(StoreError):
+    """The store did not answer, or asked for patience, for longer than we wait: trying again may help."""
 
 
 class ArchiveInUse(FilmroomError):

@@ -17,11 +17,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from filmroom.errors import CatalogBusy, CatalogError, InvalidInput
+from filmroom.errors import CatalogBusy, CatalogError, CatalogUnreachable, InvalidInput
 
 _BUSY_TIMEOUT_MS = 60_000
 _CREATION_LOCK = 7_060_515
-_TAKE_TURNS = sa.text("SELECT pg_advisory_xact_lock(7060516)")
+# PostgreSQL's codes (its manual, appendix A): connection lost; shut down, starting, too many connections.
+_CONNECTION = "08"
+_NOT_NOW = {"57P01", "57P02", "57P03", "53300"}
+_DISK_FULL = "53100"
+_TAKE_TURNS = sa.text(
+    # What a writer reads it names by key. Of a table that has grown and was never analysed PostgreSQL
+    # believes that a few hundred keys are half of it, and reads it all, batch after batch.
+    "SELECT pg_advisory_xact_lock(7060516), set_config('enable_seqscan', 'off', true),"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+)
 
 
 def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
@@ -170,17 +179,32 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sa.exc.OperationalError as error:
-        text = str(error.orig)
-        if "locked" in text or "busy" in text:
-            raise CatalogBusy(
-                "The catalogue stayed locked by another writer for a minute.",
-                advice="Wait for the other command to end, then run this one again.",
-            ) from error
-        raise CatalogError(f"The catalogue cannot be used: {text}.") from error
+        raise _operational(error) from error
+    except sa.exc.TimeoutError as error:
+        raise CatalogBusy("All connections to the catalogue stayed in use for half a minute.") from error
     except sa.exc.DBAPIError as error:
         # The first line alone: what follows can hold values of rows.
         said = str(error.orig).partition("\n")[0]
         raise CatalogError(f"The catalogue refused an operation: {said}.") from error
+
+
+def _operational(error: sa.exc.OperationalError) -> CatalogError:
+    text = str(error.orig).partition("\n")[0]
+    state: str | None = getattr(error.orig, "sqlstate", "")
+    if "locked" in text or "busy" in text:
+        return CatalogBusy(
+            "The catalogue stayed locked by another writer for a minute.",
+            advice="Wait for the other command to end, then run this one again.",
+        )
+    if "disk is full" in text or state == _DISK_FULL:
+        return CatalogError(
+            "No space is left for the catalogue.", advice="Make space, then run the same command again."
+        )
+    if state is None or state.startswith(_CONNECTION) or state in _NOT_NOW:
+        return CatalogUnreachable(
+            f"The database does not answer: {text}.", advice="Run the same command again when it does."
+        )
+    return CatalogError(f"The catalogue cannot be used: {text}.")
 
 
 def clock(connection: sa.Connection) -> dt.datetime:

@@ -21,6 +21,7 @@ NBIA_FAILURE = "Server was not able to process your request"
 _UNREADABLE = "The stored files cannot be read at present."
 _INTERNAL = "An internal error occurred; the server's log has it under this answer's X-Request-ID."
 _BUSY = "The catalogue is busy; try again."
+_UNREACHABLE = "The catalogue cannot be reached at present; try again."
 _TOKEN_REFUSED = '{"error":"invalid_token","error_description":"Invalid access token"}'  # noqa: S105
 
 JSON = "application/json"
@@ -54,6 +55,14 @@ _ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
     (
         errors.CatalogBusy,
         _Answer(503, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_BUSY}", {"Retry-After": "1"}, True),
+    ),
+    (
+        errors.CatalogUnreachable,
+        _Answer(503, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_UNREACHABLE}", {"Retry-After": "2"}, True),
+    ),
+    (
+        errors.StoreUnavailable,
+        _Answer(503, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_UNREADABLE}", {"Retry-After": "2"}, True),
     ),
     (errors.StoreError, _Answer(500, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_UNREADABLE}", logged=True)),
     (Exception, _Answer(500, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_INTERNAL}", logged=True)),

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 import obstore
 from obstore.store import S3Store as Bucket
 
-from filmroom.errors import InvalidInput, ObjectExists, StoreError
+from filmroom.errors import InvalidInput, ObjectExists, StoreError, StoreUnavailable
 from filmroom.store.base import ObjectStat, RangeReader, Store, checked_key
 from filmroom.store.parts import Parts
 from filmroom.store.presign import Presigner
-from filmroom.store.s3_errors import S3_ERRORS, StoreUnavailable, translated
+from filmroom.store.s3_errors import S3_ERRORS, translated
 from filmroom.store.s3_read import (
     ATTEMPTS,
     NETWORK_CHUNK,

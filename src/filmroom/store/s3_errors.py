@@ -10,7 +10,14 @@ import re
 
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
-from filmroom.errors import ObjectChanged, ObjectExists, ObjectMissing, StoreError, StoreFull
+from filmroom.errors import (
+    ObjectChanged,
+    ObjectExists,
+    ObjectMissing,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
 
 S3_ERRORS = (BaseError, OSError)
 """What the S3 library raises."""
@@ -30,10 +37,6 @@ _KINDS: dict[type[Exception], tuple[type[StoreError], str]] = {
 }
 _REFUSED = {"401", "403"}
 _CREDENTIALS = "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where it is needed, AWS_ENDPOINT_URL."
-
-
-class StoreUnavailable(StoreError):
-    """The service did not answer, or asked for patience, for longer than we wait: trying again may help."""
 
 
 def translated(error: Exception, what: str) -> StoreError:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import obstore
 
-from filmroom.errors import ObjectChanged
+from filmroom.errors import ObjectChanged, StoreUnavailable
 from filmroom.store.base import ObjectStat, RangeReader
-from filmroom.store.s3_errors import S3_ERRORS, StoreUnavailable, translated
+from filmroom.store.s3_errors import S3_ERRORS, translated
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
