@@ -17,7 +17,8 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     │       └── IllegalIdentifier a UID or ID that is missing or breaks the standard
     ├── IdentityConflict          same UID, other bytes or other parents
     ├── NotFound                  absent, or not visible to this viewer: never told apart
-    ├── AccessDenied              the caller must log in, or its login is not valid
+    ├── AccessDenied              the login that was given is not valid
+    │   └── LoginRequired         no login was given where one is needed
     ├── CatalogError
     │   ├── SchemaMismatch        the catalogue has another schema version than this program
     │   ├── CatalogBusy
@@ -116,6 +117,10 @@ class NotFound(FilmroomError):
 
 class AccessDenied(FilmroomError):
     """The caller must log in, or the login that was given is not valid."""
+
+
+class LoginRequired(AccessDenied):
+    """No login was given where one is needed."""
 
 
 class CatalogError(FilmroomError):

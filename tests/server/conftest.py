@@ -28,6 +28,7 @@ from filmroom.testing.live import running_server
 
 KEYWORDS = {attribute.column: attribute.keyword for attribute in ATTRIBUTES}
 AGREEMENT = "Be kind to the data."
+GUEST = {"Authorization": "Bearer undefined"}
 
 CC_BY = Licence(
     "Creative Commons Attribution 4.0 International License", "CC BY 4.0", "https://example.org/by/4.0/"
@@ -207,9 +208,10 @@ class Live:
         return ask_server(self.url, path, method, **headers)
 
     def ask(self, operation: str, method: str = "GET", **params: str) -> Answer:
-        """Ask an operation, given as ``version/name``."""
+        """Ask an operation, given as ``version/name``; as the guest where a token is needed."""
         query = f"?{urlencode(params)}" if params else ""
-        return ask_server(self.url, f"/nbia-api/services/{operation}{query}", method)
+        headers = {} if operation.startswith(("v1/", "v4/")) else GUEST
+        return ask_server(self.url, f"/nbia-api/services/{operation}{query}", method, **headers)
 
 
 FULL: dict[str, Any] = {

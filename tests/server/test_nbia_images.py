@@ -31,7 +31,7 @@ def digests_of(opened: zipfile.ZipFile) -> dict[str, str]:
     return dict(line.split(",") for line in lines)
 
 
-@pytest.mark.parametrize("version", ["v1", "v4"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v4"])
 def test_numbered_names_and_licence(live: Any, version: str) -> None:
     opened = archive_of(live, f"{version}/getImage", SeriesInstanceUID="1.2.1")
     assert opened.namelist() == ["LICENSE", *(f"{n:08d}.dcm" for n in range(1, 13))]
@@ -80,7 +80,7 @@ def test_missing_terms_are_named(live: Any) -> None:
     assert "under the Not Specified at Not Specified By downloading" in text
 
 
-@pytest.mark.parametrize("version", ["v1", "v4"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v4"])
 def test_single_image_and_its_digest(live: Any, version: str) -> None:
     uid = live.full.first
     answer = live.ask(f"{version}/getSingleImage", SeriesInstanceUID="1.2.1", SOPInstanceUID=uid)
@@ -89,6 +89,7 @@ def test_single_image_and_its_digest(live: Any, version: str) -> None:
     assert answer.headers["content-disposition"] == f"attachment; filename={uid}.dcm"
     name, parameter = {
         "v1": ("getM5HashForImage", "SOPInstanceUid"),
+        "v2": ("getM5HashForImage", "SOPInstanceUid"),
         "v4": ("getMD5HashForImage", "SOPInstanceUID"),
     }[version]
     digest = live.ask(f"{version}/{name}", **{parameter: uid})
@@ -115,9 +116,10 @@ REFUSALS = {
     "v4": "The user has not been granted the access to image with given SeriesInstanceUID,{uid}. "
     "Please contact System Admin to resolve this issue.",
 }
+REFUSALS["v2"] = REFUSALS["v4"]
 
 
-@pytest.mark.parametrize("version", ["v1", "v4"])
+@pytest.mark.parametrize("version", ["v1", "v2", "v4"])
 @pytest.mark.parametrize("operation", ["getImage", "getImageWithMD5Hash", "getSingleImage"])
 @pytest.mark.parametrize("uid", ["1.9", "1.2.99", "1.2.10", "1.2.12", "", "a\nb{x}"])
 def test_refusals_tell_nothing(live: Any, version: str, operation: str, uid: str) -> None:

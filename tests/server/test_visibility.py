@@ -1,6 +1,7 @@
 """What a viewer may not see does not exist: every operation, every state of a series."""
 
 import datetime as dt
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -97,11 +98,18 @@ def test_the_start_page_names_public_collections_only(live: Any) -> None:
 def test_tokens(live: Any, operation: Operation) -> None:
     params = aimed_at(operation, live.full, modality="CT")
     path = f"{operation.path}?{urlencode(params)}"
-    guest = live.get(path)
-    assert live.get(path, Authorization="Bearer undefined").body == guest.body
+    guest = live.get(path, Authorization="Bearer undefined")
+    assert guest.status == 200
+    anonymous = live.get(path)
+    if operation.auth == "required":
+        assert anonymous.status == 401
+        assert anonymous.headers["www-authenticate"] == "Bearer"
+        assert json.loads(anonymous.body)["error"] == "unauthorized"
+    else:
+        assert anonymous.body == guest.body
     for token in ("Bearer abc", "Basic eDp5", "", "bearer undefined"):
         answer = live.get(path, Authorization=token)
-        if operation.version == "v1":
+        if operation.auth == "public":
             assert (answer.status, answer.body) == (200, guest.body)
         else:
             assert answer.status == 401

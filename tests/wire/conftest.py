@@ -93,6 +93,12 @@ COLUMNS: dict[str, str] = {
 }
 
 
+# Version 2 has the columns of version 1.
+COLUMNS |= {
+    f"v2/{name.removeprefix('v1/')}": names for name, names in COLUMNS.items() if name.startswith("v1/")
+}
+
+
 @pytest.fixture
 def expected_columns() -> dict[str, list[str]]:
     """Columns of each tabular operation, by ``version/name``."""

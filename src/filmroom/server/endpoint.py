@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from filmroom.errors import AccessDenied, InvalidInput, MissingParameter, UnknownParameter
+from filmroom.errors import AccessDenied, InvalidInput, LoginRequired, MissingParameter, UnknownParameter
 from filmroom.model.access import PUBLIC, Viewer, VisibleSet
 from filmroom.server.errors import error_response
 from filmroom.server.nbia import images, search
@@ -66,6 +66,8 @@ def _viewer(operation: Operation, request: Request) -> Viewer:
     if operation.auth == "public":
         return PUBLIC
     token = request.headers.get("authorization")
+    if token is None and operation.auth == "required":
+        raise LoginRequired("This operation needs an access token.")
     if token is None or token == _GUEST_TOKEN:
         return PUBLIC
     raise AccessDenied("The access token is not valid.")

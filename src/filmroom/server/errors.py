@@ -6,6 +6,7 @@ sentence, and the log has the rest under the request's identifier.
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,13 @@ _UNREADABLE = "The stored files cannot be read at present."
 _INTERNAL = "An internal error occurred; the server's log has it under this answer's X-Request-ID."
 _BUSY = "The catalogue is busy; try again."
 _UNREACHABLE = "The catalogue cannot be reached at present; try again."
+_TOKEN_NEEDED = json.dumps(
+    {
+        "error": "unauthorized",
+        "error_description": "Full authentication is required to access this resource",
+    },
+    separators=(",", ":"),
+)
 _TOKEN_REFUSED = '{"error":"invalid_token","error_description":"Invalid access token"}'  # noqa: S105
 
 JSON = "application/json"
@@ -50,6 +58,7 @@ _ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
     (errors.UnknownParameter, _Answer(400, JSON, _message)),
     (errors.UnknownFormat, _Answer(400, PLAIN, lambda _: NBIA_FAILURE)),
     (errors.InvalidInput, _Answer(400, PLAIN, _message)),
+    (errors.LoginRequired, _Answer(401, JSON, lambda _: _TOKEN_NEEDED, {"WWW-Authenticate": "Bearer"})),
     (errors.AccessDenied, _Answer(401, JSON, lambda _: _TOKEN_REFUSED, {"WWW-Authenticate": "Bearer"})),
     (errors.NotFound, _Answer(404, PLAIN, lambda _: "Not found")),
     (

@@ -91,8 +91,8 @@ def _answers(operation: Operation) -> dict[str, Any]:
         "A parameter is missing or wrong, or the images may not be had. Plain text, whatever the type says.",
         "application/json",
     )
-    if operation.auth == "optional":
-        answers["401"] = {"description": "The token is not valid."}
+    if operation.auth != "public":
+        answers["401"] = {"description": "The token is missing or not valid."}
     answers["500"] = _text_answer("The server failed.", "text/plain")
     return answers
 
@@ -107,8 +107,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.notes:
         described["description"] = operation.notes
-    if operation.auth == "optional":
-        described["security"] = [{}, {"bearer": []}]
+    if operation.auth != "public":
+        described["security"] = [{"bearer": []}] if operation.auth == "required" else [{}, {"bearer": []}]
     return described
 
 
@@ -130,6 +130,7 @@ def openapi_document(operations: Iterable[Operation], public_url: str = "") -> d
         "servers": [{"url": public_url or "/"}],
         "tags": [
             {"name": "v1", "description": "Public data; unknown parameters are ignored."},
+            {"name": "v2", "description": "As v1, for whoever has a token; `Bearer undefined` is the guest."},
             {"name": "v4", "description": "Current version; unknown parameters are refused."},
         ],
         "paths": paths,

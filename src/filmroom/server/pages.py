@@ -97,6 +97,8 @@ def _operation(operation: Operation) -> str:
     notes = f"<p>{escape(operation.notes)}</p>" if operation.notes else ""
     example = escape(_example(operation))
     attempt = f'<p>Try it: <a href="{example}">{example}</a></p>' if operation.method == "GET" else ""
+    if operation.auth == "required":
+        attempt = f"<p>With a token: <code>{example}</code></p>"
     return (
         f"<details><summary><code>{operation.method} {escape(operation.path)}</code> "
         f"{escape(operation.summary)}</summary>{notes}{_parameters(operation)}{_answer(operation)}{attempt}"

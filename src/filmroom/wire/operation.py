@@ -17,7 +17,7 @@ from filmroom.wire.views import View
 ROOTS = ("/nbia-api/services", "/nbia-api")
 """Every operation answers below each of these."""
 
-Version = Literal["v1", "v4"]
+Version = Literal["v1", "v2", "v4"]
 Action = Literal["table", "series_zip", "series_zip_with_digests", "instance", "digest"]
 NoRows = Literal["empty", "no_content", "null_row"]
 
@@ -36,7 +36,8 @@ class Operation:
     an unknown parameter is refused. ``missing_text``: what is said when a required parameter is absent.
     ``denied_text``: the same for a series that is unknown or not to be seen; ``{uid}`` is put in.
     ``no_rows``: the answer when there is nothing. ``scope``: which series are reached. ``auth``:
-    ``public`` ignores a token, ``optional`` accepts one.
+    ``public`` ignores a token, ``optional`` accepts one, ``required`` wants one, be it the guest's.
+    ``public_only``: a token must be valid and shows no more than the public sees.
     """
 
     name: str
@@ -54,7 +55,8 @@ class Operation:
     denied_text: str = ""
     no_rows: NoRows = "empty"
     scope: Scope = Scope.SEARCH
-    auth: Literal["public", "optional"] = "public"
+    auth: Literal["public", "optional", "required"] = "public"
+    public_only: bool = False
     notes: str = ""
 
     @property

@@ -1,7 +1,4 @@
-"""The operations of the API: one row each, read by the server, the client and the documentation.
-
-v4 is v1 with the cells that differ (:func:`_v4`); a further version is one more such function.
-"""
+"""The Search operations: version 1, and what versions 2 and 4 do differently."""
 
 from __future__ import annotations
 
@@ -11,86 +8,8 @@ from typing import Any
 from filmroom.model import queries
 from filmroom.model.access import Scope
 from filmroom.wire import views
-from filmroom.wire.operation import (
-    DICOM,
-    ROOTS,
-    TEXT,
-    ZIP,
-    Operation,
-    build_query,
-    encode_params,
-    read_parameters,
-)
-from filmroom.wire.parameters import Parameter, ParameterKind
-
-__all__ = [
-    "OPERATIONS",
-    "ROOTS",
-    "Operation",
-    "build_query",
-    "encode_params",
-    "find_operation",
-    "read_parameters",
-]
-
-# Parameters -----------------------------------------------------------------------------------------
-_FORMAT = Parameter(
-    "format",
-    "",
-    kind=ParameterKind.FORMAT,
-    help="json (default), csv, csvquoted, csv-download, xml, html",
-    example="json",
-)
-_COLLECTION = Parameter("Collection", "collection", help="collection, any case", example="Demo-CT")
-_MODALITY = Parameter("Modality", "modality", help="modality, any case", example="CT")
-_BODY_PART = Parameter("BodyPartExamined", "body_part_examined", help="body part", example="CHEST")
-_MANUFACTURER = Parameter("Manufacturer", "manufacturer", help="manufacturer", example="SIEMENS")
-_MODEL = Parameter("ManufacturerModelName", "manufacturer_model_name", help="model", example="Sensation 16")
-_PATIENT_ID = Parameter("PatientID", "patient_id", help="patient ID, any case", example="PAT-001")
-_PATIENT_ID_OF_PATIENTS = replace(_PATIENT_ID, name="PatientId", help="patient ID")
-_STUDY_UID = Parameter("StudyInstanceUID", "study_instance_uid", help="Study Instance UID", example="1.2.3")
-_SERIES_UID = Parameter(
-    "SeriesInstanceUID", "series_instance_uid", help="Series Instance UID", example="1.2.3.4"
-)
-_SOP_UID = Parameter("SOPInstanceUID", "sop_instance_uid", help="SOP Instance UID", example="1.2.3.4.5")
-_DATE_V1 = Parameter(
-    "Date",
-    "released_after",
-    kind=ParameterKind.DATE_YMD,
-    help="released after this day",
-    example="2024/01/31",
-)
-_DATE_V4 = Parameter(
-    "fromDate",
-    "released_since",
-    kind=ParameterKind.DATE_MDY,
-    help="released on or after this day",
-    example="01-31-2024",
-)
-_UPDATED_V1 = Parameter(
-    "fromDate",
-    "released_after",
-    kind=ParameterKind.DATE_DMY,
-    help="released after this day",
-    example="31/01/2024",
-    default="01/01/1900",
-)
-_UPDATED_V4 = replace(_UPDATED_V1, kind=ParameterKind.DATE_MDY, example="01-31-2024", default="01-01-1900")
-_NEW_NAMES = Parameter(
-    "NewFileNames",
-    "new_file_names",
-    kind=ParameterKind.FLAG,
-    help="name files by acquisition and instance, 1-001.dcm, instead of numbering them",
-    example="Yes",
-)
-_INCLUDE_MD5 = Parameter(
-    "IncludeMD5", "include_md5", kind=ParameterKind.FLAG, help="add md5hashes.csv", example="Yes"
-)
-
-
-def _required(parameter: Parameter) -> Parameter:
-    return replace(parameter, required=True)
-
+from filmroom.wire.operation import DICOM, TEXT, ZIP, Operation
+from filmroom.wire.operations import parameters as p
 
 # Texts, word for word as clients know them -----------------------------------------------------------
 _NEEDS_SERIES = "A parameter, SeriesInstanceUID is required for this API call."
@@ -109,7 +28,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getCollectionValues",
         "v1",
-        (_FORMAT,),
+        (p.FORMAT,),
         "Names of the collections",
         query=queries.FindValues,
         fixed={"column": "collection"},
@@ -118,7 +37,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getModalityValues",
         "v1",
-        (_COLLECTION, _FORMAT, _BODY_PART),
+        (p.COLLECTION, p.FORMAT, p.BODY_PART),
         "Modalities",
         query=queries.FindValues,
         fixed={"column": "modality"},
@@ -127,7 +46,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getBodyPartValues",
         "v1",
-        (_COLLECTION, _FORMAT, _MODALITY),
+        (p.COLLECTION, p.FORMAT, p.MODALITY),
         "Body parts, in upper case",
         query=queries.FindValues,
         fixed={"column": "body_part_examined", "uppercase": True},
@@ -137,7 +56,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getManufacturerValues",
         "v1",
-        (_COLLECTION, _FORMAT, _MODALITY, _BODY_PART),
+        (p.COLLECTION, p.FORMAT, p.MODALITY, p.BODY_PART),
         "Manufacturers",
         query=queries.FindValues,
         fixed={"column": "manufacturer"},
@@ -147,7 +66,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getPatient",
         "v1",
-        (_COLLECTION, _FORMAT, _PATIENT_ID_OF_PATIENTS),
+        (p.COLLECTION, p.FORMAT, p.PATIENT_ID_OF_PATIENTS),
         "Patients",
         query=queries.FindPatients,
         view=views.PATIENTS_V1,
@@ -155,7 +74,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getPatientByCollectionAndModality",
         "v1",
-        (_required(_COLLECTION), _required(_MODALITY), _FORMAT),
+        (p.required(p.COLLECTION), p.required(p.MODALITY), p.FORMAT),
         "Patients of a collection that have series of a modality",
         query=queries.FindPatients,
         view=views.PATIENT_IDS_V1,
@@ -164,7 +83,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "NewPatientsInCollection",
         "v1",
-        (_required(_COLLECTION), _required(_DATE_V1), _FORMAT),
+        (p.required(p.COLLECTION), p.required(p.DATE_V1), p.FORMAT),
         "Patients of a collection with series released since a day",
         query=queries.FindPatients,
         view=views.PATIENTS_V1,
@@ -173,7 +92,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getPatientStudy",
         "v1",
-        (_COLLECTION, _PATIENT_ID, _STUDY_UID, _FORMAT),
+        (p.COLLECTION, p.PATIENT_ID, p.STUDY_UID, p.FORMAT),
         "Studies",
         query=queries.FindStudies,
         view=views.STUDIES_V1,
@@ -181,7 +100,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "NewStudiesInPatientCollection",
         "v1",
-        (_required(_COLLECTION), _PATIENT_ID, _required(_DATE_V1), _FORMAT),
+        (p.required(p.COLLECTION), p.PATIENT_ID, p.required(p.DATE_V1), p.FORMAT),
         "Studies of a collection with series released since a day",
         query=queries.FindStudies,
         view=views.STUDIES_V1,
@@ -191,15 +110,15 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
         "getSeries",
         "v1",
         (
-            _COLLECTION,
-            _FORMAT,
-            _PATIENT_ID,
-            _STUDY_UID,
-            _MODALITY,
-            _BODY_PART,
-            _MODEL,
-            _MANUFACTURER,
-            _SERIES_UID,
+            p.COLLECTION,
+            p.FORMAT,
+            p.PATIENT_ID,
+            p.STUDY_UID,
+            p.MODALITY,
+            p.BODY_PART,
+            p.MODEL,
+            p.MANUFACTURER,
+            p.SERIES_UID,
         ),
         "Series",
         query=queries.FindSeries,
@@ -210,7 +129,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getUpdatedSeries",
         "v1",
-        (_UPDATED_V1, _FORMAT),
+        (p.UPDATED_V1, p.FORMAT),
         "Series released after a day",
         query=queries.FindSeries,
         fixed={"exact_case": True},
@@ -219,7 +138,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getSeriesSize",
         "v1",
-        (_required(_SERIES_UID), _FORMAT),
+        (p.required(p.SERIES_UID), p.FORMAT),
         "Bytes and number of instances of a series",
         query=queries.SeriesSize,
         view=views.SERIES_SIZE,
@@ -229,7 +148,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getSOPInstanceUIDs",
         "v1",
-        (_required(_SERIES_UID), _FORMAT),
+        (p.required(p.SERIES_UID), p.FORMAT),
         "SOP Instance UIDs of a series",
         query=queries.FindInstances,
         view=views.SOP_INSTANCE_UIDS,
@@ -238,7 +157,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getImage",
         "v1",
-        (_required(_SERIES_UID), _NEW_NAMES),
+        (p.required(p.SERIES_UID), p.NEW_NAMES),
         "A series as ZIP, with its licence",
         action="series_zip",
         media=ZIP,
@@ -248,7 +167,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getImageWithMD5Hash",
         "v1",
-        (_required(_SERIES_UID),),
+        (p.required(p.SERIES_UID),),
         "A series as ZIP, with the MD5 of each file",
         action="series_zip_with_digests",
         media=ZIP,
@@ -258,7 +177,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getSingleImage",
         "v1",
-        (_required(_SERIES_UID), _required(_SOP_UID)),
+        (p.required(p.SERIES_UID), p.required(p.SOP_UID)),
         "One instance as a DICOM file",
         action="instance",
         media=DICOM,
@@ -268,7 +187,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getM5HashForImage",
         "v1",
-        (_required(replace(_SOP_UID, name="SOPInstanceUid")),),
+        (p.required(replace(p.SOP_UID, name="SOPInstanceUid")),),
         "MD5 of one instance",
         action="digest",
         query=queries.InstanceDigest,
@@ -278,7 +197,7 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "getSeriesMetaData",
         "v1",
-        (_required(_SERIES_UID), _FORMAT),
+        (p.required(p.SERIES_UID), p.FORMAT),
         "Everything about one series",
         query=queries.SeriesMetadata,
         view=views.SERIES_METADATA,
@@ -287,6 +206,22 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
         scope=Scope.RETRIEVE,
     ),
 )
+
+# Version 2: version 1 for whoever has a token ---------------------------------------------------------
+_V2_ABSENT = {
+    "getDeniedSeries",
+    "getImageOther",
+    "wado",
+    "getWado",
+    "getAllSOPClassDefinition",
+    "getUserAgreementTxt",
+}
+
+
+def _v2(operation: Operation) -> Operation:
+    denied = _NOT_GRANTED if operation.denied_text else ""
+    return replace(operation, version="v2", auth="required", denied_text=denied)
+
 
 # Version 4: what differs -----------------------------------------------------------------------------
 _V4_VIEWS = {
@@ -297,18 +232,18 @@ _V4_VIEWS = {
     views.SERIES_V1.name: views.SERIES_V4,
     views.SERIES_BRIEF.name: views.SERIES_V4,
 }
-_V4_PARAMETERS = {_required(_DATE_V1): _required(_DATE_V4), _UPDATED_V1: _UPDATED_V4}
+_V4_PARAMETERS = {p.required(p.DATE_V1): p.required(p.DATE_V4), p.UPDATED_V1: p.UPDATED_V4}
 _V4_ABSENT = {"getSeriesMetaData"}
 _V4_CELLS: dict[str, dict[str, Any]] = {
     "getManufacturerValues": {"fixed": {"column": "manufacturer", "uppercase": True}},
     "getPatient": {"fixed": {"exact_patient_id": True}},
     "getSeries": {"fixed": {}},
-    "getUpdatedSeries": {"fixed": {}},
-    "getSeriesSize": {"no_rows": "empty"},
-    "getImage": {"parameters": (_required(_SERIES_UID), _NEW_NAMES, _INCLUDE_MD5)},
+    "getUpdatedSeries": {"fixed": {}, "public_only": True},
+    "getSeriesSize": {"no_rows": "empty", "public_only": True},
+    "getImage": {"parameters": (p.required(p.SERIES_UID), p.NEW_NAMES, p.INCLUDE_MD5)},
     "getM5HashForImage": {
         "name": "getMD5HashForImage",
-        "parameters": (_required(_SOP_UID),),
+        "parameters": (p.required(p.SOP_UID),),
         "missing_text": "A parameter, SOPInstanceUID is required for this API call.",
     },
 }
@@ -327,14 +262,8 @@ def _v4(operation: Operation) -> Operation:
     return replace(operation, **(cells | _V4_CELLS.get(operation.name, {})))
 
 
-OPERATIONS: tuple[Operation, ...] = (
+SEARCH_OPERATIONS: tuple[Operation, ...] = (
     *_V1_OPERATIONS,
+    *(_v2(operation) for operation in _V1_OPERATIONS if operation.name not in _V2_ABSENT),
     *(_v4(operation) for operation in _V1_OPERATIONS if operation.name not in _V4_ABSENT),
 )
-
-_BY_KEY = {(operation.version, operation.name): operation for operation in OPERATIONS}
-
-
-def find_operation(version: str, name: str) -> Operation:
-    """Return a row of the table. :raises KeyError: when there is none."""
-    return _BY_KEY[version, name]  # type: ignore[index]

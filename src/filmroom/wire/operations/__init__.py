@@ -1,0 +1,28 @@
+"""The operations of the API: one row each, read by the server, the client and the documentation.
+
+One module per group; the versions of a group are one table and the functions that make the others from it.
+"""
+
+from __future__ import annotations
+
+from filmroom.wire.operation import ROOTS, Operation, build_query, encode_params, read_parameters
+from filmroom.wire.operations.search import SEARCH_OPERATIONS
+
+__all__ = [
+    "OPERATIONS",
+    "ROOTS",
+    "Operation",
+    "build_query",
+    "encode_params",
+    "find_operation",
+    "read_parameters",
+]
+
+OPERATIONS: tuple[Operation, ...] = (*SEARCH_OPERATIONS,)
+
+_BY_KEY = {(operation.version, operation.name): operation for operation in OPERATIONS}
+
+
+def find_operation(version: str, name: str) -> Operation:
+    """Return a row of the table. :raises KeyError: when there is none."""
+    return _BY_KEY[version, name]  # type: ignore[index]
