@@ -12,7 +12,7 @@ help:
 	@echo "make test         install everything and run all checks and tests"
 	@echo "make check        format, lint, types, dependencies, licences, docs (no tests)"
 	@echo "make docs         write the generated pages and build the site"
-	@echo "make bench        measure: ingest, header scan, ZIP delivery, encoding, download"
+	@echo "make bench        measure beside floors and peers (ARGS='--quick', '--only ingest client', '--markdown FILE')"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -51,7 +51,7 @@ docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
 
 bench: $(VENV)/.test
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python bench/run.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

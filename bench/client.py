@@ -1,137 +1,163 @@
-"""Download speed: 12 CT series of about 53 MB from our own server, every file's MD5 checked.
-
-Prints MB/s (base 1000) and CPU seconds per GB of the client, beside curl writing the same archives packed.
-
-    python bench/client.py [--series 12] [--workers 1 2 4] [--folder /dev/shm]
-"""
+"""Download of twelve series with every MD5 checked: Filmroom's client, tcia_utils, wget, curl."""
 
 from __future__ import annotations
 
-import argparse
-import resource
 import shutil
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from filmroom.client import Client
+import corpus
+import peers
+from delivery import IMAGE
+from harness import (
+    Context,
+    Section,
+    Server,
+    Used,
+    filmroom,
+    filmroom_server,
+    interleaved,
+    median,
+    number,
+    present,
+    run,
+)
 
-_DOWNLOAD = """
+_OURS = """
 import sys
 from filmroom import Client
-url, target, workers = sys.argv[1:4]
-with Client(url) as client:
-    client.download(sys.argv[4:], target, workers=int(workers)).raise_for_failures()
-print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+with Client(sys.argv[1]) as client:
+    client.download(sys.argv[3:], sys.argv[2]).raise_for_failures()
+"""
+
+_TCIA_UTILS = """
+import sys
+from tcia_utils import nbia
+nbia.setApiUrl = lambda endpoint, api_url="": sys.argv[1] + "/nbia-api/services/v4/"
+nbia.downloadSeries(sys.argv[3:], path=sys.argv[2], input_type="list")
 """
 
 
-def write_series(folder: Path, count: int, slices: int = 100) -> None:
-    """Write series of 512 x 512 slices, 527 kB each."""
-    import random
-
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-
-    for number in range(1, count + 1):
-        for index in range(1, slices + 1):
-            data = Dataset()
-            data.SOPClassUID = CTImageStorage
-            data.SeriesInstanceUID = f"1.2.826.0.1.3680043.10.999.2.{number}"
-            data.SOPInstanceUID = f"{data.SeriesInstanceUID}.{index}"
-            data.StudyInstanceUID, data.PatientID, data.Modality = f"1.2.3.{number}", f"P{number}", "CT"
-            data.InstanceNumber, data.Rows, data.Columns = index, 512, 512
-            data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
-            data.PixelRepresentation, data.SamplesPerPixel = 0, 1
-            data.PhotometricInterpretation = "MONOCHROME2"
-            data.PixelData = random.Random(number * 1000 + index).randbytes(512 * 512 * 2)
-            data["PixelData"].VR = "OW"
-            data.file_meta = FileMetaDataset()
-            data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            data.save_as(folder / f"{number}-{index}.dcm", enforce_file_format=True)
-
-
-@contextmanager
-def served(folder: Path, count: int) -> Iterator[str]:
-    """Ingest the series and serve them from a process of its own."""
-    (folder / "in").mkdir()
-    write_series(folder / "in", count)
-    command = [sys.executable, "-m", "filmroom.cli.app"]
-    data = ["--data", str(folder / "archive")]
-    subprocess.run(
-        [*command, "ingest", *data, "--collection", "Bench", str(folder / "in")],
-        check=True,
-        capture_output=True,
+def measure(context: Context) -> Section:
+    """Measure all clients against one server."""
+    section = Section(
+        "Download by a client", header=("way", "MB/s", "CPU s/GB", "peak MiB", "MD5 checked", "unpacked")
     )
-    shutil.rmtree(folder / "in")
-    server = subprocess.Popen(
-        [*command, "serve", *data, "--port", "18089"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        url = "http://127.0.0.1:18089"
-        for _ in range(100):
+    series = 6 if context.quick else 12
+    folder = context.folder("client")
+    context.log(f"client: {series} series")
+    files = corpus.ct(folder / "files", series * 100)
+    run(filmroom("ingest", "--data", folder / "archive", "--collection", "Bench", files.folder))
+    shutil.rmtree(files.folder)
+    with ExitStack() as stack:
+        started = stack.enter_context(filmroom_server(folder / "archive"))
+        ways = _ways(context, section, started, files, folder)
+        results = interleaved(2 if context.quick else 3, [way for way, _, _ in ways.values()])
+    found: dict[str, Used] = {}
+    for (name, (_, checked, unpacked)), runs in zip(ways.items(), results, strict=True):
+        used = [one for one in runs if isinstance(one, Used)]
+        best = found[name] = Used(
+            median(one.seconds for one in used),
+            median(one.cpu for one in used),
+            max(one.peak for one in used),
+            "",
+        )
+        section.figure(
+            name,
+            number(files.size / best.seconds / 1e6),
+            number(best.cpu / files.size * 1e9),
+            number(best.peak),
+            checked,
+            unpacked,
+        )
+    _ratios(section, found)
+    return section
+
+
+def _ratios(section: Section, found: dict[str, Used]) -> None:
+    ours = found["Filmroom"]
+    if "tcia_utils" in found:
+        ratio = found["tcia_utils"].seconds / ours.seconds
+        section.ratio("download / tcia_utils, MB/s", ratio, gate=4, goal=6)
+    if "wget" in found:
+        section.ratio(
+            "download, unpacked and checked / wget, packed, MB/s",
+            found["wget"].seconds / ours.seconds,
+            gate=1,
+        )
+    section.ratio("client's peak memory", ours.peak, "MiB", gate=100, goal=60, at_most=True)
+
+
+_Way = tuple[Callable[[], Used], str, str]
+
+
+def _ways(
+    context: Context, section: Section, started: Server, files: corpus.Corpus, folder: Path
+) -> dict[str, _Way]:
+    def way(make: Callable[[Path], list[str | Path]], count: int) -> Callable[[], Used]:
+        def measured() -> Used:
+            target = context.folder("target")
             try:
-                with Client(url) as client:
-                    client.collections()
-                break
-            except Exception:  # noqa: BLE001 - not up yet
-                time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def measured(command: list[str]) -> tuple[float, float, str]:
-    """Run a command; return wall seconds, CPU seconds of it and its children, and its output."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.perf_counter()
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    wall = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, output
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--series", type=int, default=12)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--folder", type=Path, default=Path("/dev/shm"))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        folder = Path(name)
-        with served(folder, options.series) as url:
-            with Client(url) as client:
-                series = client.series()
-                requests = [client.archive_request(each.series_instance_uid) for each in series]
-            size = sum(each.file_size or 0 for each in series)
-            uids = [each.series_instance_uid for each in series]
-            print(f"{len(series)} series, {size / 1e6:.0f} MB")
-            for workers in options.workers:
-                target = folder / "out"
-                wall, cpu, peak = measured(
-                    [sys.executable, "-c", _DOWNLOAD, url, str(target), str(workers), *uids]
-                )
+                used = run(make(target))
+                got = [path for path in target.rglob("*") if path.suffix in {".dcm", ".zip"}]
+                assert len(got) == count, f"{len(got)} files instead of {count}: {used.output[-500:]}"
+                return used
+            finally:
                 shutil.rmtree(target)
-                print(
-                    f"filmroom, {workers} workers: {size / wall / 1e6:6.0f} MB/s  "
-                    f"{cpu / size * 1e9:.2f} CPU s/GB  peak {int(peak) / 1024:.0f} MiB"
-                )
-            for parallel in (1, 4):
-                arguments = ["curl", "-s", "--parallel", "--parallel-max", str(parallel)]
-                for number, request in enumerate(requests):
-                    query = "&".join(f"{key}={value}" for key, value in request.params.items())
-                    arguments += ["-o", str(folder / f"{number}.zip"), f"{url}{request.path}?{query}"]
-                wall, cpu, _ = measured(arguments)
-                print(
-                    f"curl, {parallel} at once:    {size / wall / 1e6:6.0f} MB/s  "
-                    f"{cpu / size * 1e9:.2f} CPU s/GB"
-                )
+
+        return measured
+
+    urls = [started.url + IMAGE + uid for uid in files.series]
+    count = len(files.files)
+    ways: dict[str, _Way] = {
+        "Filmroom": (
+            way(
+                lambda target: [sys.executable, "-c", _OURS, started.url, target / "out", *files.series],
+                count,
+            ),
+            "yes",
+            "yes",
+        )
+    }
+    python = peers.tcia_utils(context.log)
+    if python is None:
+        section.remarks.append(
+            f"Absent: {peers.TCIA_UTILS} (it is installed from PyPI when that can be reached)."
+        )
+    else:
+        ways["tcia_utils"] = (
+            way(
+                lambda target: [python, "-c", _TCIA_UTILS, started.url, target / "out", *files.series], count
+            ),
+            "no",
+            "yes",
+        )
+        section.remarks.append(
+            f"{peers.TCIA_UTILS}, its ten workers; its start-up is part of its time, as ours is."
+        )
+    if present("wget"):
+        listing = folder / "urls"
+        listing.write_text("\n".join(urls))
+        ways["wget"] = (
+            way(
+                lambda target: ["wget", "-q", "--content-disposition", "-P", target, "-i", listing], len(urls)
+            ),
+            "no",
+            "no",
+        )
+    else:
+        section.remarks.append(f"Absent: {peers.WGET}.")
+    if present("curl"):
+        ways["curl, 4 at once"] = (way(lambda target: _curl(urls, target), len(urls)), "no", "no")
+    else:
+        section.remarks.append(f"Absent: {peers.CURL}.")
+    return ways
 
 
-if __name__ == "__main__":
-    main()
+def _curl(urls: list[str], target: Path) -> list[str | Path]:
+    command: list[str | Path] = ["curl", "-s", "--parallel", "--parallel-max", "4"]
+    for number_of, url in enumerate(urls):
+        command += ["-o", target / f"{number_of}.zip", url]
+    return command

@@ -1,137 +1,163 @@
-"""How fast an ingest is, beside the floor of what it cannot do without.
-
-The floor reads each file once, takes MD5, SHA-256 and CRC-32, and writes the bytes with as many fsyncs as
-the ingest makes: one per pack. It reads no header and knows no catalogue. CPU time is that of one process,
-which does everything itself. Usage: python bench/ingest.py [--ct 400] [--tiny 4000] [--processes 2]
-"""
+"""Ingest of folders: Filmroom, Orthanc's REST, and the floor with the same number of fsyncs."""
 
 from __future__ import annotations
 
-import argparse
-import os
-import tempfile
+import json
+import re
+import shutil
+import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import dcmwrite
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+import corpus
+import peers
+from harness import Context, Section, Used, filmroom, interleaved, median, number, run
 
-from filmroom.dicom.digest import Digester
-from filmroom.ingest.assign import Rules
-from filmroom.ingest.load import IngestOptions, ingest_paths
-from filmroom.ingest.readers import available_cores
-from filmroom.settings import ArchiveAddress
-
-TASK = 120  # CT slices in 64 MB; the floor gets the same share per process and per fsync
-
-
-def make_corpus(folder: Path, count: int, per_series: int, side: int) -> None:
-    """Write ``count`` slices, ``per_series`` to a series; 512 pixels a side make 527 KB."""
-    template = Dataset()
-    template.SOPClassUID = CTImageStorage
-    template.Modality = "CT"
-    template.StudyDate = "20200102"
-    template.Manufacturer = "MAKER"
-    template.BodyPartExamined = "CHEST"
-    template.Rows = template.Columns = side
-    template.BitsAllocated = template.BitsStored = 16
-    template.HighBit = 15
-    template.PixelRepresentation = 0
-    template.SamplesPerPixel = 1
-    template.PhotometricInterpretation = "MONOCHROME2"
-    for index in range(80):
-        template.add_new(0x00181400 + index, "LO", f"filler {index}")
-    for number in range(count):
-        series, slice_number = divmod(number, per_series)
-        template.PatientID = f"P{series}"
-        template.StudyInstanceUID = generate_uid(entropy_srcs=["study", str(series)])
-        template.SeriesInstanceUID = generate_uid(entropy_srcs=["series", str(series)])
-        template.SOPInstanceUID = generate_uid(entropy_srcs=["instance", str(number)])
-        template.InstanceNumber = slice_number + 1
-        template.PixelData = os.urandom(side * side * 2)
-        template.file_meta = FileMetaDataset()
-        template.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        path = folder / f"{series:05d}" / f"{slice_number:05d}.dcm"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        dcmwrite(path, template, enforce_file_format=True)
-
-
-def floor_part(paths: list[str], target: str) -> None:
-    """Do the least work for some files."""
-    by_folder: dict[str, list[bytes]] = {}
-    for path in paths:
-        data = Path(path).read_bytes()
-        digester = Digester()
-        digester.update(data)
-        digester.result()
-        by_folder.setdefault(os.path.dirname(path), []).append(data)  # noqa: PTH120
-    for folder, parts in by_folder.items():
-        name = Path(target) / f"{os.getpid()}-{Path(folder).name}-{time.monotonic_ns()}"
-        with name.open("wb") as out:
-            for part in parts:
-                out.write(part)
-            out.flush()
-            os.fsync(out.fileno())
-
-
-def chunks(items: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def measure(name: str, corpus: Path, work: Path, processes: int) -> None:
-    files = sorted(str(path) for path in corpus.rglob("*.dcm"))
-    size = sum(os.path.getsize(path) for path in files)  # noqa: PTH202
-    parts = list(chunks(files, TASK if size / len(files) > 100_000 else 200))
-    for count in sorted({1, processes}):
-        target = work / f"floor-{name}-{count}"
-        target.mkdir()
-        used, begun = time.process_time(), time.perf_counter()
-        if count == 1:
-            for part in parts:
-                floor_part(part, str(target))
-        else:
-            with ProcessPoolExecutor(count, mp_context=get_context("fork")) as pool:
-                list(pool.map(floor_part, parts, [str(target)] * len(parts)))
-        seconds = time.perf_counter() - begun
-        show(f"{name} floor", count, len(files), size, seconds, time.process_time() - used)
-    for count in sorted({1, processes}):
-        for step in ("ingest", "again"):
-            used = time.process_time()
-            report = ingest_paths(
-                ArchiveAddress.resolve(work / f"archive-{name}-{count}"),
-                [corpus],
-                IngestOptions(Rules("BENCH"), count),
-            )
-            assert (report.stored if step == "ingest" else report.present) == len(files)
-            show(f"{name} {step}", count, len(files), size, report.seconds, time.process_time() - used)
-
-
-def show(name: str, processes: int, count: int, size: int, seconds: float, used: float) -> None:
-    own = f"{1000 * used / count:>10.2f} CPU ms/file" if processes == 1 else " " * 22
-    print(
-        f"{name:<12} x{processes}{count / seconds:>10.0f} files/s{size / seconds / 1e6:>8.0f} MB/s"
-        f"{own}{seconds:>9.2f} s"
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ct", type=int, default=400)
-    parser.add_argument("--tiny", type=int, default=4000)
-    parser.add_argument("--processes", type=int, default=available_cores())
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="filmroom-bench-") as folder:
-        work = Path(folder)
-        make_corpus(work / "ct", given.ct, 100, 512)
-        make_corpus(work / "tiny", given.tiny, 200, 16)
-        measure("CT", work / "ct", work, given.processes)
-        measure("tiny", work / "tiny", work, given.processes)
-
-
-if __name__ == "__main__":
+_COUNT_FSYNCS = """
+import os, sys
+count = 0
+original = os.fsync
+def fsync(fd):
+    global count
+    count += 1
+    original(fd)
+os.fsync = fsync
+from filmroom.cli.app import main
+try:
     main()
+except SystemExit as ended:
+    if ended.code:
+        raise
+print(f"fsyncs={count}")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast one way was: files per second, CPU seconds (of the server or the program), peak in MiB."""
+
+    files: float
+    cpu: float
+    peak: float
+
+
+def measure(context: Context) -> Section:
+    """Measure CT and tiny files."""
+    section = Section(
+        "Ingest of a folder", header=("corpus", "way", "files/s", "MB/s", "CPU ms/file", "peak MiB")
+    )
+    counts = (800, 4_000) if context.quick else (2_000, 20_000)
+    program = peers.orthanc()
+    if program is None:
+        section.remarks.append(f"Absent: {peers.ORTHANC}.")
+    for name, make, count, goal in (("CT", corpus.ct, counts[0], 6.0), ("tiny", corpus.tiny, counts[1], 7.0)):
+        context.log(f"ingest: {count} {name} files")
+        folder = context.folder(f"corpus-{name}")
+        files = make(folder, count)
+        try:
+            _compare(context, section, name, files, program, goal)
+        finally:
+            shutil.rmtree(folder)
+    return section
+
+
+def _compare(
+    context: Context, section: Section, name: str, files: corpus.Corpus, program: str | None, goal: float
+) -> None:
+    fsyncs = _fsyncs(context, files)
+    ways: dict[str, Callable[[], Rate]] = {
+        "Filmroom": lambda: _filmroom(context, files),
+        "floor, same fsyncs": lambda: _floor(context, files, fsyncs),
+    }
+    if program is not None:
+        ways["Orthanc REST x4"] = lambda: _orthanc(context, files, program)
+    results = interleaved(2, list(ways.values()))
+    rates: dict[str, Rate] = {}
+    for way, found in zip(ways, results, strict=True):
+        best: list[Rate] = [rate for rate in found if isinstance(rate, Rate)]
+        rate = rates[way] = Rate(
+            median(r.files for r in best), median(r.cpu for r in best), max(r.peak for r in best)
+        )
+        count = len(files.files)
+        section.figure(
+            f"{name}, {count:,} x {files.size / count / 1000:.1f} KB",
+            way,
+            number(rate.files),
+            number(rate.files * files.size / count / 1e6),
+            number(rate.cpu / count * 1000),
+            number(rate.peak) if rate.peak else "",
+        )
+    ours = rates["Filmroom"]
+    if program is not None:
+        orthanc = rates["Orthanc REST x4"]
+        section.ratio(f"{name} ingest / Orthanc REST, files/s", ours.files / orthanc.files, gate=4, goal=goal)
+        section.ratio(
+            f"{name} ingest / Orthanc REST, CPU per file", ours.cpu / orthanc.cpu, gate=0.5, at_most=True
+        )
+    floor = rates["floor, same fsyncs"]
+    section.ratio(
+        f"{name} ingest / floor with the same fsyncs, files/s", ours.files / floor.files, goal=0.85, gate=0.85
+    )
+    section.remarks.append(f"{name}: {fsyncs} fsyncs of the store for {len(files.files):,} files.")
+
+
+def _ingest(data: Path, folder: Path, *more: str) -> list[str]:
+    return ["ingest", "--data", str(data), "--collection", "Bench", *more, str(folder)]
+
+
+def _fsyncs(context: Context, files: corpus.Corpus) -> int:
+    """Return how often the store asks for durability, counted in one process."""
+    data = context.folder("count")
+    try:
+        used = run([sys.executable, "-c", _COUNT_FSYNCS, *_ingest(data, files.folder, "--processes", "1")])
+        found = re.search(r"fsyncs=(\d+)", used.output)
+        assert found is not None, used.output
+        return int(found[1])
+    finally:
+        shutil.rmtree(data)
+
+
+def _filmroom(context: Context, files: corpus.Corpus) -> Rate:
+    data = context.folder("archive")
+    report = data / "report.json"
+    try:
+        used = run(filmroom(*_ingest(data / "archive", files.folder, "--report", str(report))))
+        found = json.loads(report.read_text())
+        assert found["counts"]["stored"] == len(files.files), found["counts"]
+        return Rate(len(files.files) / found["seconds"], used.cpu, used.peak)
+    finally:
+        shutil.rmtree(data)
+
+
+def _orthanc(context: Context, files: corpus.Corpus, program: str) -> Rate:
+    folder = context.folder("orthanc")
+    try:
+        with peers.orthanc_server(program, folder) as started:
+            before = started.cpu()
+            began = time.perf_counter()
+            peers.upload(started, files.files)
+            seconds = time.perf_counter() - began
+            return Rate(len(files.files) / seconds, started.cpu() - before, started.peak())
+    finally:
+        shutil.rmtree(folder)
+
+
+# -- the floor -------------------------------------------------------------------------------------------
+
+
+def _floor(context: Context, files: corpus.Corpus, fsyncs: int) -> Rate:
+    """Read, scan the header, take MD5, SHA-256 and CRC-32, write packs, insert a row; nothing else.
+
+    One process per core reads; this one inserts, a transaction for every thousand files.
+    """
+    folder = context.folder("floor")
+    try:
+        script = Path(__file__).with_name("floor.py")
+        listing = folder / "files"
+        listing.write_text("\n".join(map(str, files.files)))
+        used: Used = run([sys.executable, script, listing, folder / "packs", str(fsyncs)])
+        return Rate(len(files.files) / float(used.output.split()[-1]), used.cpu, used.peak)
+    finally:
+        shutil.rmtree(folder)

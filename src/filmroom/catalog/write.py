@@ -87,8 +87,10 @@ class Acceptance:
         people: dict[int, _Entry] = {}
         for keys in chunks(sorted({entry.values["patient_key"] for entry in studies.values()})):
             self._load_patients(patient.c.id.in_(keys), people)
+        places = [self._places.find(assignment) for assignment in {item.assignment for item in incoming}]
+        in_sites = patient.c.site_id.in_(sorted({place.id for place in places if place is not None}))
         for some in chunks(_distinct(incoming, "patient_id")):
-            self._load_patients(patient.c.patient_id.in_(some), people)
+            self._load_patients(in_sites & patient.c.patient_id.in_(some), people)
         for entry in studies.values():
             entry.parent = people[entry.values["patient_key"]]
         for some in chunks(series_uids):
