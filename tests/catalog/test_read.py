@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from filmroom.catalog import Catalog, read
+from filmroom.catalog import Catalog, pages
 from filmroom.catalog.schema import access_grant, account, account_group, membership, protection_element
 from filmroom.catalog.schema import protection_group as groups
 from filmroom.catalog.schema import series as series_table
@@ -132,20 +132,26 @@ def test_a_patient_of_two_sites_is_one_row(catalog: Catalog, make: Make) -> None
 def test_long_answers_come_in_pages_without_loss(
     catalog: Catalog, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read, "_FIRST_PAGE", 3)
-    monkeypatch.setattr(read, "_PAGE", 5)
+    for name, size in (("_FIRST_PAGE", 3), ("_PAGE", 5), ("_IDS", 5)):
+        monkeypatch.setattr(pages, name, size)
     incoming = [make(f"9.{n}", series=f"5.{n}", study=f"6.{n % 7}", patient=f"P{n % 11}") for n in range(7)]
     incoming += [
         make(f"8.{n}", series=f"4.{n}", study=f"3.{n}", patient=f"P{n}", collection=f"C{n % 2}")
         for n in range(16)
     ]
     catalog.commit_batch(None, incoming)
-    pages = [len(page) for page in catalog.rows(q.FindSeries(), PUBLIC)]
-    assert pages[0] == 3
-    assert max(pages[1:]) == 5
+    sizes = [len(page) for page in catalog.rows(q.FindSeries(), PUBLIC)]
+    assert sizes[0] == 3
+    assert max(sizes[1:]) == 5
     found = series_uids(catalog)
     assert found == sorted(found)
-    assert len(found) == len(set(found)) == sum(pages)
+    assert len(found) == len(set(found)) == sum(sizes)
+    filtered = series_uids(catalog, modality="ct")
+    assert filtered == found
+    assert series_uids(catalog, collection="c1") == [
+        uid for uid in found if uid in set(series_uids(catalog, collection="C1", modality="CT"))
+    ]
+    assert len(rows(catalog, q.FindStudies())) == 7 + 16
     people = [(row["patient_id"], row["collection"]) for row in rows(catalog, q.FindPatients())]
     assert len(people) == len(set(people)) == 20
 

@@ -2,7 +2,7 @@
 
 from filmroom.catalog.catalog import Catalog
 from filmroom.catalog.ledger import Refusal
-from filmroom.catalog.read import Row
+from filmroom.catalog.pages import Row
 from filmroom.catalog.runs import Batch, IngestRun, OpenRun
 
 __all__ = ["Batch", "Catalog", "IngestRun", "OpenRun", "Refusal", "Row"]

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from filmroom.catalog import administration, content, ledger, read, runs, upgrade
 from filmroom.catalog.database import Database, chunks
 from filmroom.catalog.inspection import Inspection
+from filmroom.catalog.pages import Row
 from filmroom.catalog.schema import instance
 from filmroom.errors import CatalogError
 from filmroom.model.access import VisibleSet
@@ -98,7 +99,7 @@ class Catalog:
 
     # -- reading -------------------------------------------------------------------------------------
 
-    def rows(self, query: Query, visible: VisibleSet) -> Iterator[list[read.Row]]:
+    def rows(self, query: Query, visible: VisibleSet) -> Iterator[list[Row]]:
         """Yield what answers a question, in pages that are never empty; see ``model.queries``."""
         return read.read(self._database, query, visible)
 

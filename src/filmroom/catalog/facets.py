@@ -82,7 +82,7 @@ def apply(connection: sa.Connection, before: Contribution, after: Contribution) 
         connection.execute(sa.delete(facet).where(facet.c.series == 0))
 
 
-def _mask(names: Sequence[str]) -> int:
+def mask_of(names: Sequence[str]) -> int:
     return sum(1 << DIMENSIONS.index(name) for name in names)
 
 
@@ -99,7 +99,7 @@ def value_statement(query: FindValues, visible: VisibleSet) -> sa.Select[Any] | 
         return None
     fixed = set(given) | ({query.column} - {"collection"})
     conditions = [
-        facet.c.mask == _mask(sorted(fixed)),
+        facet.c.mask == mask_of(sorted(fixed)),
         granted_site(site.c.id, visible),
         *(sa.func.upper(facet.c[name]) == sa.func.upper(value) for name, value in given.items()),
     ]

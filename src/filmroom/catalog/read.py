@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
+from filmroom.catalog import bulk, counts, hierarchy, holdings
 from filmroom.catalog.database import Database
 from filmroom.catalog.facets import value_statement
+from filmroom.catalog.pages import Row, by_ids, chained, in_collection, paged, same_text, whole
 from filmroom.catalog.schema import collection, instance, patient, series, site, study, uid_term
+from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM
 from filmroom.catalog.visible import visible_series
 from filmroom.model import queries as q
 from filmroom.model.access import VisibleSet
 from filmroom.model.naming import uid_digest
-
-Row = dict[str, Any]
-
-_FIRST_PAGE = 200
-_PAGE = 5_000
-
-
-def _same_text(column: sa.ColumnElement[Any], value: str) -> sa.ColumnElement[bool]:
-    return sa.func.upper(column) == sa.func.upper(value)
-
-
-def _in_collection(value: str) -> sa.ColumnElement[bool]:
-    """Condition on ``series``: resolved through the few sites, so that the index on the site is used."""
-    sites = (
-        sa.select(site.c.id).select_from(site.join(collection)).where(_same_text(collection.c.name, value))
-    )
-    return series.c.site_id.in_(sites)
 
 
 def _released(query: q.FindPatients | q.FindStudies | q.FindSeries) -> list[sa.ColumnElement[bool]]:
@@ -49,66 +35,56 @@ def _midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time())
 
 
-_SERIES_FROM = (
-    series.join(study, study.c.id == series.c.study_key)
-    .join(patient, patient.c.id == series.c.patient_key)
-    .join(site, site.c.id == series.c.site_id)
-    .join(collection, collection.c.id == site.c.collection_id)
-)
-
-_SERIES_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
-    series.c.series_instance_uid,
-    study.c.study_instance_uid,
-    series.c.modality,
-    series.c.protocol_name,
-    series.c.series_date,
-    series.c.series_desc,
-    series.c.body_part_examined,
-    series.c.series_number,
-    series.c.annotations_flag,
-    collection.c.name.label("collection"),
-    site.c.name.label("site"),
-    patient.c.patient_id,
-    patient.c.patient_sex,
-    study.c.patient_age,
-    study.c.admitting_diagnoses_desc,
-    series.c.manufacturer,
-    series.c.manufacturer_model_name,
-    series.c.software_versions,
-    series.c.image_count,
-    series.c.max_submission_timestamp,
-    series.c.licence_name,
-    series.c.licence_url,
-    series.c.description_uri,
-    series.c.file_size,
-    series.c.released_status,
-    series.c.date_released,
-    study.c.study_desc,
-    study.c.study_date,
-    series.c.third_party_analysis,
-    study.c.study_id,
-    series.c.exclude_commercial,
-)
+def _of_patient(patient_id: str) -> sa.ColumnElement[bool]:
+    return series.c.patient_key.in_(
+        sa.select(patient.c.id).where(same_text(patient.c.patient_id, patient_id))
+    )
 
 
-def _series(query: q.FindSeries, visible: VisibleSet) -> sa.Select[Any]:
-    conditions = [visible_series(visible), *_released(query)]
-    if query.collection is not None:
-        conditions.append(_in_collection(query.collection))
+def _of_study(uid: str) -> sa.ColumnElement[bool]:
+    return series.c.study_key.in_(sa.select(study.c.id).where(study.c.study_instance_uid == uid))
+
+
+def _all_series(visible: VisibleSet) -> sa.Select[Any]:
+    return sa.select(*SERIES_COLUMNS).select_from(SERIES_FROM).where(visible_series(visible))
+
+
+def _series_filters(query: q.FindSeries) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on ``series`` beyond collection and visibility."""
+    conditions = _released(query)
     if query.patient_id is not None:
-        conditions.append(_same_text(patient.c.patient_id, query.patient_id))
+        conditions.append(_of_patient(query.patient_id))
     if query.study_instance_uid is not None:
-        conditions.append(study.c.study_instance_uid == query.study_instance_uid)
+        conditions.append(_of_study(query.study_instance_uid))
     if query.series_instance_uid is not None:
         conditions.append(series.c.series_instance_uid == query.series_instance_uid)
     if query.modality is not None:
-        conditions.append(_same_text(series.c.modality, query.modality))
+        conditions.append(same_text(series.c.modality, query.modality))
     for name in ("body_part_examined", "manufacturer", "manufacturer_model_name"):
         value = getattr(query, name)
         if value is not None:
             column = series.c[name]
-            conditions.append(column == value if query.exact_case else _same_text(column, value))
-    return sa.select(*_SERIES_COLUMNS).select_from(_SERIES_FROM).where(*conditions)
+            conditions.append(column == value if query.exact_case else same_text(column, value))
+    return conditions
+
+
+def _read_series(database: Database, query: q.FindSeries, visible: VisibleSet) -> Iterator[list[Row]]:
+    """List series in the order of their UIDs: along an index where one has that order, else by ids."""
+    rows, order = _all_series(visible), (series.c.series_instance_uid,)
+    filters = _series_filters(query)
+    if filters:
+        if query.collection is not None:
+            filters.append(in_collection(query.collection))
+        ids = sa.select(series.c.id).where(visible_series(visible), *filters).order_by(*order)
+        yield from by_ids(database, ids, rows.add_columns(series.c.id.label("_id")), series.c.id)
+    elif query.collection is None:
+        yield from paged(database, rows, order)
+    else:
+        sites = sa.select(site.c.id).select_from(site.join(collection))
+        with database.reading() as connection:
+            found = list(connection.scalars(sites.where(same_text(collection.c.name, query.collection))))
+        walks = (paged(database, rows.where(series.c.site_id == site_id), order) for site_id in found)
+        yield from chained(walks, "series_instance_uid")
 
 
 def _series_metadata(query: q.SeriesMetadata, visible: VisibleSet) -> sa.Select[Any]:
@@ -122,8 +98,8 @@ def _series_metadata(query: q.SeriesMetadata, visible: VisibleSet) -> sa.Select[
         .scalar_subquery()
     )
     return (
-        sa.select(*_SERIES_COLUMNS, series.c.annotation_size, sop_class.label("sop_class_uid"))
-        .select_from(_SERIES_FROM)
+        sa.select(*SERIES_COLUMNS, series.c.annotation_size, sop_class.label("sop_class_uid"))
+        .select_from(SERIES_FROM)
         .where(visible_series(visible), series.c.series_instance_uid == query.series_instance_uid)
     )
 
@@ -138,53 +114,53 @@ _PERSON: tuple[sa.ColumnElement[Any], ...] = (
 )
 
 
-def _patients(query: q.FindPatients, visible: VisibleSet) -> sa.Select[Any]:
-    inner = [series.c.patient_key == patient.c.id, visible_series(visible), *_released(query)]
+def _patient_ids(query: q.FindPatients, visible: VisibleSet) -> sa.Select[tuple[int]]:
+    """Return the statement for the ids of the patients with a matching series, in the order of the answer."""
+    filters = _released(query)
     if query.modality is not None:
-        inner.append(_same_text(series.c.modality, query.modality))
+        filters.append(same_text(series.c.modality, query.modality))
     if query.collection is not None:
-        inner.append(_in_collection(query.collection))
-    conditions: list[sa.ColumnElement[bool]] = [
-        sa.select(sa.literal(1)).where(*inner).correlate(patient).exists()
-    ]
-    if query.collection is not None:
-        conditions.append(_same_text(collection.c.name, query.collection))
-    if query.patient_id is not None:
-        conditions.append(_same_text(patient.c.patient_id, query.patient_id))
-        if query.exact_patient_id:
-            conditions.append(patient.c.patient_id == query.patient_id)
-    return (
-        sa.select(
-            *_PERSON,
-            patient.c.qc_subject.label("phantom"),
-            patient.c.species_code,
-            patient.c.species_description,
-            patient.c.id,
-        )
+        filters.append(in_collection(query.collection))
+    found = sa.select(series.c.patient_key).where(visible_series(visible), *filters).distinct()
+    statement = (
+        sa.select(patient.c.id)
         .select_from(patient.join(site).join(collection))
-        .where(*conditions)
+        .where(patient.c.id.in_(found) if filters else _has_visible_series(visible))
     )
+    if query.patient_id is not None:
+        statement = statement.where(same_text(patient.c.patient_id, query.patient_id))
+        if query.exact_patient_id:
+            statement = statement.where(patient.c.patient_id == query.patient_id)
+    return statement.order_by(patient.c.patient_id, collection.c.name, patient.c.id)
 
 
-def _studies(query: q.FindStudies, visible: VisibleSet) -> sa.Select[Any]:
+def _has_visible_series(visible: VisibleSet) -> sa.ColumnElement[bool]:
+    seen = sa.select(sa.literal(1)).where(series.c.patient_key == patient.c.id, visible_series(visible))
+    return seen.correlate(patient).exists()
+
+
+def _read_studies(database: Database, query: q.FindStudies, visible: VisibleSet) -> Iterator[list[Row]]:
     conditions = [visible_series(visible), *_released(query)]
     if query.collection is not None:
-        conditions.append(_in_collection(query.collection))
+        conditions.append(in_collection(query.collection))
     if query.patient_id is not None:
-        conditions.append(_same_text(patient.c.patient_id, query.patient_id))
+        conditions.append(_of_patient(query.patient_id))
     if query.study_instance_uid is not None:
-        conditions.append(study.c.study_instance_uid == query.study_instance_uid)
-    # Which studies match, then how many visible series each has: the count ignores the release filter.
-    matching = (
-        sa.select(series.c.study_key).select_from(_SERIES_FROM).where(*conditions).distinct().subquery()
+        conditions.append(_of_study(query.study_instance_uid))
+    matching = sa.select(series.c.study_key).where(*conditions).distinct().subquery()
+    ids = (
+        sa.select(study.c.id)
+        .select_from(matching.join(study, study.c.id == matching.c.study_key))
+        .order_by(study.c.study_instance_uid)
     )
+    # The count is of all visible series of a study, whatever the release filter found it by.
     counted = (
         sa.select(sa.func.count())
         .where(series.c.study_key == study.c.id, visible_series(visible))
         .correlate(study)
         .scalar_subquery()
     )
-    return sa.select(
+    rows = sa.select(
         study.c.study_instance_uid,
         study.c.study_date,
         study.c.study_desc,
@@ -195,12 +171,16 @@ def _studies(query: q.FindStudies, visible: VisibleSet) -> sa.Select[Any]:
         counted.label("series_count"),
         study.c.longitudinal_event_type,
         study.c.longitudinal_offset,
+        study.c.id.label("_id"),
     ).select_from(
-        matching.join(study, study.c.id == matching.c.study_key)
-        .join(patient, patient.c.id == study.c.patient_key)
+        study.join(patient, patient.c.id == study.c.patient_key)
         .join(site, site.c.id == patient.c.site_id)
         .join(collection, collection.c.id == site.c.collection_id)
     )
+    for page in by_ids(database, ids, rows, study.c.id):
+        still = [row for row in page if row["series_count"]]
+        if still:
+            yield still
 
 
 def _size(query: q.SeriesSize, visible: VisibleSet) -> sa.Select[Any]:
@@ -235,35 +215,6 @@ def acquisition_order() -> tuple[sa.ColumnElement[Any], ...]:
     )
 
 
-def _paged(
-    database: Database, statement: sa.Select[Any], keys: tuple[sa.ColumnElement[Any], ...]
-) -> Iterator[list[Row]]:
-    """Walk a statement by key, page by page, each page in a transaction of its own.
-
-    The keys, in this order, are columns of the statement, never NULL, and together unique.
-    """
-    size, last = _FIRST_PAGE, None
-    while True:
-        page = statement.order_by(*keys).limit(size)
-        if last is not None:
-            page = page.where(sa.tuple_(*keys) > sa.tuple_(*(sa.literal(value) for value in last)))
-        with database.reading() as connection:
-            rows = [dict(row) for row in connection.execute(page).mappings()]
-        if rows:
-            yield rows
-        if len(rows) < size:
-            return
-        last = tuple(rows[-1][str(key.key)] for key in keys)
-        size = _PAGE
-
-
-def _whole(database: Database, statement: sa.Select[Any]) -> Iterator[list[Row]]:
-    with database.reading() as connection:
-        rows = [dict(row) for row in connection.execute(statement).mappings()]
-    if rows:
-        yield rows
-
-
 def _read_values(database: Database, query: q.FindValues, visible: VisibleSet) -> Iterator[list[Row]]:
     statement = value_statement(query, visible)
     if statement is None:
@@ -283,18 +234,37 @@ def _read_values(database: Database, query: q.FindValues, visible: VisibleSet) -
 
 
 def _read_patients(database: Database, query: q.FindPatients, visible: VisibleSet) -> Iterator[list[Row]]:
+    rows = (
+        sa.select(
+            *_PERSON,
+            patient.c.qc_subject.label("phantom"),
+            patient.c.species_code,
+            patient.c.species_description,
+            patient.c.id.label("_id"),
+        )
+        .select_from(patient.join(site).join(collection))
+        .where(_has_visible_series(visible))
+    )
     # A patient of two sites of one collection is two rows here and one on the wire.
-    keys = (patient.c.patient_id, collection.c.name.label("collection"), patient.c.id)
     before = None
-    for page in _paged(database, _patients(query, visible), keys):
+    for page in by_ids(database, _patient_ids(query, visible), rows, patient.c.id):
         kept = []
         for row in page:
             pair = (row["patient_id"], row["collection"])
             if pair != before:
-                kept.append({name: value for name, value in row.items() if name != "id"})
+                kept.append(row)
             before = pair
         if kept:
             yield kept
+
+
+_ELSEWHERE: dict[type[q.Query], Callable[[Database, Any, VisibleSet], Iterator[list[Row]]]] = {
+    q.CountValues: counts.read,
+    q.FindSeriesRecords: bulk.read,
+    q.FindVisibleSeries: bulk.read,
+    q.FindManifestSeries: bulk.read,
+    q.HierarchyDigest: hierarchy.read,
+}
 
 
 def read(database: Database, query: q.Query, visible: VisibleSet) -> Iterator[list[Row]]:
@@ -305,15 +275,17 @@ def read(database: Database, query: q.Query, visible: VisibleSet) -> Iterator[li
         case q.FindPatients():
             yield from _read_patients(database, query, visible)
         case q.FindStudies():
-            yield from _paged(database, _studies(query, visible), (study.c.study_instance_uid,))
+            yield from _read_studies(database, query, visible)
         case q.FindSeries():
-            yield from _paged(database, _series(query, visible), (series.c.series_instance_uid,))
+            yield from _read_series(database, query, visible)
         case q.SeriesMetadata():
-            yield from _whole(database, _series_metadata(query, visible))
+            yield from whole(database, _series_metadata(query, visible))
         case q.SeriesSize():
-            yield from _whole(database, _size(query, visible))
+            yield from whole(database, _size(query, visible))
         case q.FindInstances():
-            yield from _whole(database, _instances(query, visible))
+            yield from whole(database, _instances(query, visible))
         case q.InstanceDigest():
-            for page in _whole(database, _digest(query, visible)):
+            for page in whole(database, _digest(query, visible)):
                 yield [{"md5": row["md5"].hex()} for row in page]
+        case _:
+            yield from _ELSEWHERE.get(type(query), holdings.read)(database, query, visible)

@@ -97,6 +97,120 @@ class InstanceDigest:
     sop_instance_uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class CountValues:
+    """Values of one search field among visible series, with the number of distinct patients of each.
+
+    Rows: ``{column: value, "patients": number}`` by value, the missing one first. ``uppercase`` folds
+    values before counting; ``exact_collection`` compares the collection with case.
+    """
+
+    column: Literal["collection", "modality", "body_part_examined", "manufacturer", "species_code"]
+    collection: str | None = None
+    modality: str | None = None
+    body_part_examined: str | None = None
+    uppercase: bool = False
+    exact_collection: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindSeriesRecords:
+    """Everything about the visible ones of some series, in the order given; each list on its own.
+
+    A series named twice in one list is one row, in two lists it is two. ``pixel_spacing`` and
+    ``slice_thickness`` are the distinct values of the instances, ascending, in millimetres.
+    """
+
+    series_instance_uids: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindVisibleSeries:
+    """The visible ones of some series, each once, in the order given. Rows: ``series_instance_uid``."""
+
+    series_instance_uids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindManifestSeries:
+    """Visible series of a collection (in its exact case), or of any of some patients, studies or series.
+
+    Rows: ``series_instance_uid``, ascending.
+    """
+
+    collection: str | None = None
+    patient_ids: tuple[str, ...] = ()
+    study_instance_uids: tuple[str, ...] = ()
+    series_instance_uids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HierarchyDigest:
+    """One MD5 over all visible instances of a series, study, patient or collection; the widest one given.
+
+    Above the instances it is the MD5 of the sorted, joined hexadecimal MD5s one level below.
+    """
+
+    series_instance_uid: str | None = None
+    study_instance_uid: str | None = None
+    patient_id: str | None = None
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindCollections:
+    """Collections with visible series and their descriptions, by name; ``collection`` is exact."""
+
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindSites:
+    """``collection//site`` pairs with visible series, by name.
+
+    ``of_series``: the pairs of the one collection that these visible series are of; nothing when they are
+    of several.
+    """
+
+    of_series: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindLicences:
+    """Licences of sites with visible series."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindSpecies:
+    """Species of patients with visible series, the default one (human) always among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindDescribed:
+    """Collections, or series, whose visible series have a description address (a DOI).
+
+    ``description_uri`` None or empty does not filter; else it is exact. Rows: ``collection``,
+    ``third_party_analysis`` and, ``per_series``, ``series_instance_uid``.
+    """
+
+    description_uri: str | None = None
+    per_series: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindEquipment:
+    """Distinct manufacturer, model and software versions of visible series; a missing one is empty."""
+
+    collection: str | None = None
+    modality: str | None = None
+    body_part_examined: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimePoints:
+    """Smallest and largest longitudinal offset in days per event type, over visible studies."""
+
+
 Query = (
     FindValues
     | FindPatients
@@ -106,4 +220,16 @@ Query = (
     | SeriesSize
     | FindInstances
     | InstanceDigest
+    | CountValues
+    | FindSeriesRecords
+    | FindVisibleSeries
+    | FindManifestSeries
+    | HierarchyDigest
+    | FindCollections
+    | FindSites
+    | FindLicences
+    | FindSpecies
+    | FindDescribed
+    | FindEquipment
+    | TimePoints
 )

@@ -1,0 +1,106 @@
+"""Many series at once, named by their UIDs or by what they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from filmroom.catalog.database import Database, chunks
+from filmroom.catalog.pages import Row, paged
+from filmroom.catalog.schema import collection, instance, patient, series, study
+from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM
+from filmroom.catalog.visible import visible_series
+from filmroom.model import queries as q
+from filmroom.model.access import VisibleSet
+
+BulkQuery = q.FindSeriesRecords | q.FindVisibleSeries | q.FindManifestSeries
+
+_RECORD = (
+    *SERIES_COLUMNS,
+    series.c.id.label("series_key"),
+    patient.c.patient_name,
+    patient.c.patient_birth_date,
+    patient.c.ethnic_group,
+    patient.c.qc_subject.label("phantom"),
+    patient.c.species_code,
+    patient.c.species_description,
+    study.c.longitudinal_event_type,
+    study.c.longitudinal_offset,
+)
+
+
+def _records(connection: sa.Connection, uids: Sequence[str], visible: VisibleSet) -> dict[str, Row]:
+    statement = (
+        sa.select(*_RECORD)
+        .select_from(SERIES_FROM)
+        .where(visible_series(visible), series.c.series_instance_uid.in_(uids))
+    )
+    found = {row["series_instance_uid"]: dict(row) for row in connection.execute(statement).mappings()}
+    by_key = {row["series_key"]: row for row in found.values()}
+    spacings: dict[int, set[float]] = {key: set() for key in by_key}
+    thicknesses: dict[int, set[float]] = {key: set() for key in by_key}
+    measures = (instance.c.series_key, instance.c.pixel_spacing, instance.c.slice_thickness)
+    for key, spacing, thickness in connection.execute(
+        sa.select(*measures).where(instance.c.series_key.in_(list(by_key))).distinct()
+    ):
+        if spacing is not None:
+            spacings[key].add(spacing)
+        if thickness is not None:
+            thicknesses[key].add(thickness)
+    for key, row in by_key.items():
+        row["pixel_spacing"] = tuple(sorted(spacings[key])) or None
+        row["slice_thickness"] = tuple(sorted(thicknesses[key])) or None
+    return found
+
+
+def _visible_uids(connection: sa.Connection, uids: Sequence[str], visible: VisibleSet) -> set[str]:
+    statement = sa.select(series.c.series_instance_uid).where(
+        visible_series(visible), series.c.series_instance_uid.in_(uids)
+    )
+    return set(connection.scalars(statement))
+
+
+def _manifest(query: q.FindManifestSeries, visible: VisibleSet) -> Iterator[sa.Select[Any]]:
+    """Yield statements that together name the series; lists are cut to what databases take."""
+    base = sa.select(series.c.series_instance_uid).select_from(SERIES_FROM).where(visible_series(visible))
+    if query.collection is not None:
+        yield base.where(collection.c.name == query.collection)
+    for column, values in (
+        (patient.c.patient_id, query.patient_ids),
+        (study.c.study_instance_uid, query.study_instance_uids),
+        (series.c.series_instance_uid, query.series_instance_uids),
+    ):
+        for some in chunks(list(dict.fromkeys(values))):
+            if column is patient.c.patient_id:
+                # Through the index on the upper-case ID.
+                folded = sa.func.upper(column).in_([sa.func.upper(value) for value in some])
+                yield base.where(folded, column.in_(some))
+            else:
+                yield base.where(column.in_(some))
+
+
+def read(database: Database, query: BulkQuery, visible: VisibleSet) -> Iterator[list[Row]]:
+    """Yield the rows that answer a question, in pages; no page is empty."""
+    match query:
+        case q.FindSeriesRecords():
+            for uids in query.series_instance_uids:
+                for some in chunks(list(dict.fromkeys(uids))):
+                    with database.reading() as connection:
+                        found = _records(connection, some, visible)
+                    if found:
+                        yield [found[uid] for uid in some if uid in found]
+        case q.FindVisibleSeries():
+            for some in chunks(list(dict.fromkeys(query.series_instance_uids))):
+                with database.reading() as connection:
+                    known = _visible_uids(connection, some, visible)
+                if known:
+                    yield [{"series_instance_uid": uid} for uid in some if uid in known]
+        case q.FindManifestSeries():
+            named: set[str] = set()
+            for statement in _manifest(query, visible):
+                for page in paged(database, statement, (series.c.series_instance_uid,)):
+                    named.update(row["series_instance_uid"] for row in page)
+            if named:
+                yield [{"series_instance_uid": uid} for uid in sorted(named)]

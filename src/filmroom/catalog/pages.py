@@ -1,0 +1,100 @@
+"""What reading has in common: rows, pages with a transaction each, comparisons that indexes serve."""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from filmroom.catalog.database import Database
+from filmroom.catalog.schema import collection, series, site
+
+Row = dict[str, Any]
+
+_FIRST_PAGE = 200
+_PAGE = 5_000
+_IDS = 2_000
+
+
+def same_text(column: sa.ColumnElement[Any], value: str) -> sa.ColumnElement[bool]:
+    """Condition: equal without regard to case."""
+    return sa.func.upper(column) == sa.func.upper(value)
+
+
+def in_collection(value: str) -> sa.ColumnElement[bool]:
+    """Condition on ``series``: resolved through the few sites, so that the index on the site is used."""
+    sites = sa.select(site.c.id).select_from(site.join(collection)).where(same_text(collection.c.name, value))
+    return series.c.site_id.in_(sites)
+
+
+def _page(database: Database, statement: sa.Select[Any]) -> list[Row]:
+    with database.reading() as connection:
+        result = connection.execute(statement)
+        names = tuple(result.keys())
+        return [dict(zip(names, row, strict=True)) for row in result]
+
+
+def paged(
+    database: Database, statement: sa.Select[Any], keys: tuple[sa.ColumnElement[Any], ...]
+) -> Iterator[list[Row]]:
+    """Walk a statement by key, page by page, each page in a transaction of its own.
+
+    The keys, in this order, are columns of the statement, never NULL, and together unique.
+    """
+    size, last = _FIRST_PAGE, None
+    while True:
+        page = statement.order_by(*keys).limit(size)
+        if last is not None:
+            page = page.where(sa.tuple_(*keys) > sa.tuple_(*(sa.literal(value) for value in last)))
+        rows = _page(database, page)
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        last = tuple(rows[-1][str(key.key)] for key in keys)
+        size = _PAGE
+
+
+def whole(database: Database, statement: sa.Select[Any]) -> Iterator[list[Row]]:
+    """Give what a statement finds as one page, or none."""
+    rows = _page(database, statement)
+    if rows:
+        yield rows
+
+
+def by_ids(
+    database: Database, ids: sa.Select[tuple[int]], statement: sa.Select[Any], key: sa.ColumnElement[int]
+) -> Iterator[list[Row]]:
+    """Find the ids in order first, then their rows page by page, each page in a transaction of its own.
+
+    For filters whose answer is in another order than the index that serves them: sorting ids once is much
+    cheaper than finding the place in the order anew for each page. An id takes 8 bytes.
+
+    :param statement: finds rows by ``key``, which it selects under the name ``_id``; it has the condition
+        of visibility too, so that what was hidden meanwhile is left out.
+    """
+    with database.reading() as connection:
+        found = array("q", connection.scalars(ids))
+    start, size = 0, _FIRST_PAGE
+    while start < len(found):
+        some = found[start : start + size]
+        by_id = {row.pop("_id"): row for row in _page(database, statement.where(key.in_(some)))}
+        rows = [by_id[each] for each in some if each in by_id]
+        if rows:
+            yield rows
+        start, size = start + size, _IDS
+
+
+def chained(pages: Iterator[Iterator[list[Row]]], key: str) -> Iterator[list[Row]]:
+    """Merge several ordered walks into one ordered walk; a single one passes through as it is."""
+    walks = list(pages)
+    if len(walks) == 1:
+        yield from walks[0]
+        return
+    rows = heapq.merge(*(chain.from_iterable(walk) for walk in walks), key=lambda row: row[key])
+    while page := list(islice(rows, _PAGE)):
+        yield page

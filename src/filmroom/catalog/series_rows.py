@@ -1,0 +1,50 @@
+"""A series with its parents: the tables joined and the columns that lists of series show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from filmroom.catalog.schema import collection, patient, series, site, study
+
+SERIES_FROM = (
+    series.join(study, study.c.id == series.c.study_key)
+    .join(patient, patient.c.id == series.c.patient_key)
+    .join(site, site.c.id == series.c.site_id)
+    .join(collection, collection.c.id == site.c.collection_id)
+)
+
+SERIES_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
+    series.c.series_instance_uid,
+    study.c.study_instance_uid,
+    series.c.modality,
+    series.c.protocol_name,
+    series.c.series_date,
+    series.c.series_desc,
+    series.c.body_part_examined,
+    series.c.series_number,
+    series.c.annotations_flag,
+    collection.c.name.label("collection"),
+    site.c.name.label("site"),
+    patient.c.patient_id,
+    patient.c.patient_sex,
+    study.c.patient_age,
+    study.c.admitting_diagnoses_desc,
+    series.c.manufacturer,
+    series.c.manufacturer_model_name,
+    series.c.software_versions,
+    series.c.image_count,
+    series.c.max_submission_timestamp,
+    series.c.licence_name,
+    series.c.licence_url,
+    series.c.description_uri,
+    series.c.file_size,
+    series.c.released_status,
+    series.c.date_released,
+    study.c.study_desc,
+    study.c.study_date,
+    series.c.third_party_analysis,
+    study.c.study_id,
+    series.c.exclude_commercial,
+)
