@@ -114,6 +114,10 @@ class Archive:
     def catalog(self) -> Catalog:
         return Catalog.open(self.address.database_url)
 
+    def catalog_made(self) -> Catalog:
+        """Make the catalogue, for who joins before anything is ingested."""
+        return Catalog.create(self.address.database_url)
+
     def counts(self) -> dict[str, int]:
         with self.catalog as catalog:
             return catalog.counts()
