@@ -27,6 +27,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from filmroom import Client
 from filmroom.net.retry import RetryPolicy
+from filmroom.settings import ArchiveAddress
 
 LICENCE = b"License Information. Test data, CC BY 4.0.\nDo as you please.\n"
 
@@ -329,17 +330,15 @@ class Real:
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+def real(session_address: ArchiveAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     """Our server on a real socket: pydicom's files by collection, and one series of three large slices."""
     from filmroom.ingest.assign import Rules
     from filmroom.ingest.load import IngestOptions, ingest_paths
     from filmroom.model.entities import Licence
-    from filmroom.settings import ArchiveAddress
     from filmroom.testing.live import running_server
     from filmroom.testing.samples import sample_files
 
     root = tmp_path_factory.mktemp("real")
-    address = ArchiveAddress.resolve(root / "archive")
     licence = Licence("Creative Commons Attribution 4.0", "CC BY 4.0", "https://creativecommons.org/by/4.0/")
     uid = "1.2.826.0.1.3680043.10.999.1"
     slices = [dicom_file(uid, number, 3_000_000) for number in (1, 2, 3)]
@@ -351,6 +350,6 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
         "Demo-MR": sample_files("Demo-MR"),
         "Large": [root / "in"],
     }.items():
-        ingest_paths(address, files, IngestOptions(Rules(collection=collection, licence=licence), 1))
-    with running_server(address) as url:
+        ingest_paths(session_address, files, IngestOptions(Rules(collection=collection, licence=licence), 1))
+    with running_server(session_address) as url:
         yield Real(url, uid, slices)

@@ -9,20 +9,21 @@ import pytest
 
 from filmroom import Client
 from filmroom.client import verify
+from filmroom.settings import ArchiveAddress
 
 
 @pytest.mark.shared
-def test_real_series_come_back_byte_for_byte(shared_dicom: Path, tmp_path: Path) -> None:
+def test_real_series_come_back_byte_for_byte(
+    archive_address: ArchiveAddress, shared_dicom: Path, tmp_path: Path
+) -> None:
     from filmroom.ingest.assign import Rules
     from filmroom.ingest.load import IngestOptions, ingest_paths
-    from filmroom.settings import ArchiveAddress
     from filmroom.testing.live import running_server
 
-    address = ArchiveAddress.resolve(tmp_path / "archive")
     source = shared_dicom / "archive"
-    ingest_paths(address, [source], IngestOptions(Rules(collection_from="folder"), 2))
+    ingest_paths(archive_address, [source], IngestOptions(Rules(collection_from="folder"), 2))
     sent = {hashlib.md5(path.read_bytes()).digest() for path in source.rglob("*") if path.is_file()}
-    with running_server(address) as url, Client(url) as client:
+    with running_server(archive_address) as url, Client(url) as client:
         series = client.series()
         assert len(series) == 100
         assert len(client.collections()) == 22

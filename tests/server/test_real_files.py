@@ -42,23 +42,23 @@ def served_digests(url: str, fetch: Any, version: str) -> tuple[set[str], list[d
     return found, listed
 
 
-def test_files_of_pydicom(tmp_path: Path, fetch: Any) -> None:
+def test_files_of_pydicom(archive_address: ArchiveAddress, fetch: Any) -> None:
     names = ["CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "JPEG2000.dcm"]
     paths = [Path(str(get_testdata_file(name))) for name in names]
-    address = ArchiveAddress.resolve(data=tmp_path)
-    report = ingest_paths(address, paths, IngestOptions(Rules(collection="Samples"), processes=1))
-    with running_server(address) as url:
+    report = ingest_paths(archive_address, paths, IngestOptions(Rules(collection="Samples"), processes=1))
+    with running_server(archive_address) as url:
         found, listed = served_digests(url, fetch, "v4")
     assert found == {hashlib.md5(path.read_bytes()).hexdigest() for path in paths}, report
     assert {row["collection"] for row in listed} == {"Samples"}
 
 
 @pytest.mark.shared
-def test_an_archive_of_many_collections(tmp_path: Path, shared_dicom: Path, fetch: Any) -> None:
-    address = ArchiveAddress.resolve(data=tmp_path)
+def test_an_archive_of_many_collections(
+    archive_address: ArchiveAddress, shared_dicom: Path, fetch: Any
+) -> None:
     folder = shared_dicom / "archive"
-    ingest_paths(address, [folder], IngestOptions(Rules(collection_from="folder"), processes=1))
-    with running_server(address) as url:
+    ingest_paths(archive_address, [folder], IngestOptions(Rules(collection_from="folder"), processes=1))
+    with running_server(archive_address) as url:
         found, listed = served_digests(url, fetch, "v1")
         collections = json.loads(fetch(url, "/nbia-api/v4/getCollectionValues").body)
         for name in ("getPatient", "getPatientStudy", "getSeries"):

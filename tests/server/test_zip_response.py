@@ -29,6 +29,7 @@ from filmroom.errors import StoreError
 from filmroom.model.entities import Location, SeriesContent, StoredInstance
 from filmroom.server.zip_response import InstanceResponse, ZipResponse
 from filmroom.store import content as store_content
+from filmroom.store import open_store
 from filmroom.store.base import Store
 from filmroom.store.content import ContentReader, crc32
 from filmroom.store.local import LocalStore
@@ -150,10 +151,22 @@ def data():
     return [*real, random.Random(5).randbytes(9 << 20)]
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def store(request, tmp_path):
+    if request.param == "folder":
+        yield LocalStore(tmp_path / "store")
+        return
+    with request.getfixturevalue("s3").bucket() as bucket:
+        yield open_store(f"s3://{bucket}")
+
+
+in_a_folder = pytest.mark.parametrize("store", ["folder"], indirect=True)
+"""For tests of what may happen to files; those of buckets are in ``test_remote_delivery.py``."""
+
+
 @pytest.fixture
-def site(tmp_path, data):
+def site(store, tmp_path, data):
     """Five instances in a pack, one alone in the store, one in place."""
-    store = LocalStore(tmp_path / "store")
     with PackWriter(store, UID) as writer:
         for file in data:
             writer.add(file, len(file))
@@ -220,6 +233,7 @@ def test_a_zip_arrives_whole_however_it_is_read(site, data, way, monkeypatch):
     check_zip(body, site, data)
 
 
+@in_a_folder
 def test_a_file_that_is_not_in_memory_is_read_in_a_thread(site, data):
     if not hasattr(os, "posix_fadvise"):
         pytest.skip("this system cannot drop a file from the page cache")
@@ -242,8 +256,7 @@ def test_an_instance_arrives_as_a_dicom_file(served, data):
     assert served.get("/one/1", If_None_Match=headers["etag"])[0] == 304
 
 
-def test_deflated_instances(tmp_path, data):
-    store = LocalStore(tmp_path / "deflated")
+def test_deflated_instances(store, data):
     instances = []
     for number, file in enumerate([*data, data[0]], 1):
         compressor = zlib.compressobj(1, wbits=-15)
@@ -263,6 +276,7 @@ def test_deflated_instances(tmp_path, data):
         assert (status, body) == (206, data[5][3000000:3000010])
 
 
+@in_a_folder
 def test_hostile_file_names_are_made_harmless(site):
     hostile = '..\\"x"\r\nSet-Cookie: a=b;é'
     response = ZipResponse(site.layout, site.reader, filename=hostile)
@@ -309,6 +323,7 @@ public class ReadZip {
 """
 
 
+@in_a_folder
 def test_javas_stream_reader_reads_it(served, tmp_path, data):
     need("javac")
     need("java")
@@ -435,6 +450,7 @@ def test_head_says_everything_and_sends_nothing(served):
 # -- anything wrong ----------------------------------------------------------------------------------------
 
 
+@in_a_folder
 @pytest.mark.parametrize("index", [0, 4, 5, 6])
 def test_a_damaged_byte_breaks_the_connection(served, index, caplog):
     """Same size, same time: only the CRC-32 on the way can tell."""
@@ -452,6 +468,7 @@ def test_a_damaged_byte_breaks_the_connection(served, index, caplog):
         served.get(f"/one/{index}")
 
 
+@in_a_folder
 def test_a_damaged_byte_of_a_changed_file_is_found_before_the_status(served):
     place = served.content.instances[1].location
     overwrite(path_of(served, 1), place.offset + 1000, b"\xee\xdd", keep_time=False)
@@ -464,12 +481,14 @@ def test_a_damaged_byte_of_a_changed_file_is_found_before_the_status(served):
     assert served.wait_for_ends(4) == [(0, False)] * 3 + [(served.content.instances[0].size, True)]
 
 
+@in_a_folder
 def test_a_restored_copy_with_another_time_is_served(served, data):
     for index in (0, 5, 6):
         os.utime(path_of(served, index), (1, 1))
     check_zip(served.get()[2], served, data)
 
 
+@in_a_folder
 @pytest.mark.parametrize("index", [0, 5, 6])
 @pytest.mark.parametrize("fault", ["truncated", "grown", "gone", "pipe"])
 def test_a_wrong_object_is_found_before_the_status(served, index, fault):

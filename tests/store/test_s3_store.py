@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
 
 import obstore
@@ -18,6 +15,7 @@ from obstore.store import S3Store as Bucket
 from filmroom.errors import InvalidInput, MissingExtra, ObjectExists, ObjectMissing, StoreError
 from filmroom.store import open_store
 from filmroom.store.s3_errors import translated
+from filmroom.testing.relay import Relay
 from filmroom.testing.stores import StoreSuite
 
 MIB = 1 << 20
@@ -107,64 +105,10 @@ class TestLargeObjects:
         assert int(done.stdout) < 200  # MiB; the object has 400
 
 
-class Relay:
-    """Passes bytes on to the service, and breaks connections when told to."""
-
-    def __init__(self, endpoint):
-        host, _, port = endpoint.removeprefix("http://").partition(":")
-        self._target = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.cuts = []
-        """Per connection to come: after so many bytes of answer it is cut."""
-        self.connections = 0
-        self.is_down = False
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            if self.is_down:
-                client.close()
-                continue
-            limit = self.cuts.pop(0) if self.cuts else None
-            threading.Thread(target=self._serve, args=(client, limit), daemon=True).start()
-
-    def _serve(self, client, limit):
-        with client, socket.create_connection(self._target) as service:
-            there = threading.Thread(target=self._pass_on, args=(client, service, None), daemon=True)
-            there.start()
-            self._pass_on(service, client, limit)
-            there.join()
-
-    def _pass_on(self, source, target, limit):
-        passed = 0
-        try:
-            while data := source.recv(1 << 16):
-                if limit is not None and passed + len(data) > limit:
-                    target.sendall(data[: limit - passed])
-                    break
-                target.sendall(data)
-                passed += len(data)
-        except OSError:
-            pass
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def close(self):
-        self._listener.close()
-
-
 @pytest.fixture
 def relay(s3):
-    made = Relay(s3.endpoint)
-    yield made
-    made.close()
+    with Relay(s3.endpoint) as made:
+        yield made
 
 
 @pytest.fixture
