@@ -10,10 +10,13 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from filmroom.catalog import administration, content, ledger, read, runs, upgrade
+from filmroom.catalog.accounts import Accounts
 from filmroom.catalog.database import Database, chunks
+from filmroom.catalog.grants import Grants
 from filmroom.catalog.inspection import Inspection
 from filmroom.catalog.pages import Row
 from filmroom.catalog.schema import instance
+from filmroom.catalog.tokens import Tokens
 from filmroom.errors import CatalogError
 from filmroom.model.access import VisibleSet
 from filmroom.model.entities import (
@@ -287,6 +290,18 @@ class Catalog:
         """Return the newest deliveries of the audit, newest first."""
         with self._database.reading() as connection:
             return administration.downloads(connection, limit)
+
+    def accounts(self) -> Accounts:
+        """Return the accounts, groups and programs' secrets."""
+        return Accounts(self._database)
+
+    def grants(self) -> Grants:
+        """Return who was granted what."""
+        return Grants(self._database)
+
+    def tokens(self) -> Tokens:
+        """Return logins and their tokens."""
+        return Tokens(self._database)
 
     def inspection(self) -> Inspection:
         """Return the catalogue as ``filmroom fsck`` reads and corrects it."""

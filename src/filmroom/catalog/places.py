@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.schema import collection, licence, protection_element, protection_group, site
+from filmroom.catalog.schema_access import protection_collection
 from filmroom.model.access import PUBLIC_PROTECTION_GROUP, Visibility
 from filmroom.model.entities import Assignment, Licence
 
@@ -94,6 +95,15 @@ class Places:
         assert made is not None  # noqa: S101 - an insert of one row has a key
         if assignment.access == "public":
             set_public(self._connection, made[0], public=True)
+        # Whoever was granted the whole collection was granted this site.
+        self._connection.execute(
+            sa.insert(protection_element).from_select(
+                ["protection_group_id", "site_id"],
+                sa.select(protection_collection.c.protection_group_id, sa.literal(made[0])).where(
+                    protection_collection.c.collection_id == collection_id
+                ),
+            )
+        )
         return int(made[0])
 
     def terms(self, assignment: Assignment, moment: dt.datetime) -> dict[str, Any]:
