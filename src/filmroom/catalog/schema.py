@@ -157,6 +157,7 @@ series = Table(
     CheckConstraint("visibility BETWEEN 0 AND 12", name="visibility"),
     UniqueConstraint("series_instance_uid"),
     Index("ix_series_site_id_visibility_modality", "site_id", "visibility", "modality"),
+    Index("ix_series_site_id_series_instance_uid", "site_id", "series_instance_uid"),
 )
 Index("ix_series_upper_modality", func.upper(series.c.modality))
 Index("ix_series_date_released", series.c.date_released)

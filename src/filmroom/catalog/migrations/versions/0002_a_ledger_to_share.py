@@ -23,3 +23,5 @@ def upgrade() -> None:
     op.add_column("ingest_batch", sa.Column("outcome", sa.LargeBinary(), nullable=True))
     op.drop_index("ix_ingest_batch_run_id", table_name="ingest_batch")
     op.create_index("ix_ingest_batch_run_id_state", "ingest_batch", ["run_id", "state"])
+    # Series of a site in the order in which they are listed.
+    op.create_index("ix_series_site_id_series_instance_uid", "series", ["site_id", "series_instance_uid"])
