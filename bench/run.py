@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness import Context, Section, machine, ratio_table, table
 
-SECTIONS = ("ingest", "growth", "delivery", "memory", "client", "startup")
+SECTIONS = ("ingest", "growth", "delivery", "memory", "objects", "client", "startup", "layout")
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,12 +54,13 @@ def stored_instance(row: Any) -> StoredInstance:
     )
 
 
-def series_content(connection: sa.Connection, uid: str, visible: VisibleSet) -> SeriesContent:
-    """Return what a download of a series consists of.
+# Building a statement costs more than running it: those of a download are built once.
 
-    :raises NotFound: when there is no such series in the viewer's set, or it has no instance.
-    """
-    head = connection.execute(
+
+@lru_cache(maxsize=512)
+def _head_statement(visible: VisibleSet) -> sa.Select[Any]:
+    """What is said of the whole series; parameter ``uid``."""
+    return (
         sa.select(
             series.c.id,
             collection.c.name,
@@ -67,17 +69,31 @@ def series_content(connection: sa.Connection, uid: str, visible: VisibleSet) -> 
             series.c.licence_url,
         )
         .select_from(series.join(site, site.c.id == series.c.site_id).join(collection))
-        .where(visible_series(visible), series.c.series_instance_uid == uid)
-    ).one_or_none()
-    if head is None:
-        raise NotFound(f"There is no series {uid}.")
-    rows = connection.execute(
+        .where(visible_series(visible), series.c.series_instance_uid == sa.bindparam("uid"))
+    )
+
+
+@lru_cache(maxsize=1)
+def _instances_statement() -> sa.Select[Any]:
+    """The instances in their order; parameter ``key``: the series' row."""
+    return (
         sa.select(*INSTANCE_COLUMNS)
         .select_from(instance.join(stored_object))
-        .where(instance.c.series_key == head.id)
+        .where(instance.c.series_key == sa.bindparam("key"))
         .order_by(*acquisition_order())
     )
-    instances = tuple(stored_instance(row) for row in rows)
+
+
+def series_content(connection: sa.Connection, uid: str, visible: VisibleSet) -> SeriesContent:
+    """Return what a download of a series consists of.
+
+    :raises NotFound: when there is no such series in the viewer's set, or it has no instance.
+    """
+    head = connection.execute(_head_statement(visible), {"uid": uid}).one_or_none()
+    if head is None:
+        raise NotFound(f"There is no series {uid}.")
+    rows = connection.execute(_instances_statement(), {"key": head.id})
+    instances = tuple(map(stored_instance, rows))
     if not instances:
         raise NotFound(f"The series {uid} has no instances.")
     return SeriesContent(uid, head.name, head.site, head.licence_name, head.licence_url, instances)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
-import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,7 +33,8 @@ class RequestRecorder:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+        # Unique, not secret: the kernel need not be asked for randomness with every request.
+        request_id = given if _SANE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         scope[REQUEST_ID_KEY] = request_id
         status, sent, ended = 0, 0, False
         is_head = scope["method"] == "HEAD"
