@@ -40,6 +40,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("public_url", "", "Address under which users reach the server, where a proxy stands in front."),
     Setting("log_format", "auto", "Server log: `json`, `console`, or `auto` (console on a terminal)."),
     Setting("log_level", "info", "Server log level: debug, info, warning, error."),
+    Setting(
+        "s3_redirect",
+        "no",
+        "With an S3 store: send clients of one image to the bucket, by an address that works for minutes.",
+        kind="switch",
+    ),
     Setting("metrics_from_anywhere", "no", "Serve /metrics to more than this machine.", kind="switch"),
     Setting("agreement_file", "", "Text file with the site's user agreement, put into each LICENSE."),
     Setting("ingest_processes", "0", "Processes that read files at ingest; 0: one per core.", kind="integer"),

@@ -42,6 +42,7 @@ class ServerOptions:
     agreement: str = ""
     metrics_from_anywhere: bool = False
     public_url: str = ""
+    s3_redirect: bool = False
 
     @classmethod
     def from_settings(cls) -> ServerOptions:
@@ -53,6 +54,7 @@ class ServerOptions:
             agreement=_agreement(settings.get("agreement_file")),
             metrics_from_anywhere=settings.get_switch("metrics_from_anywhere"),
             public_url=settings.get("public_url").rstrip("/"),
+            s3_redirect=settings.get_switch("s3_redirect"),
         )
 
 
@@ -83,7 +85,13 @@ def create_app(
     options = options or ServerOptions()
     metrics = Metrics()
     service = Service(
-        catalog, store, ContentReader(store), Audit(catalog), metrics, agreement=options.agreement
+        catalog,
+        store,
+        ContentReader(store),
+        Audit(catalog),
+        metrics,
+        agreement=options.agreement,
+        redirects=options.s3_redirect,
     )
 
     @asynccontextmanager

@@ -26,7 +26,8 @@ _THREADS = 16
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One archive as it is served. ``agreement`` is the site's user agreement, put into each LICENSE."""
+    """One archive as it is served. ``agreement`` is the site's user agreement, put into each LICENSE;
+    ``redirects`` whether clients of one image may be sent to a remote store."""
 
     catalog: Catalog
     store: Store
@@ -34,6 +35,7 @@ class Service:
     audit: Audit
     metrics: Metrics
     agreement: str = ""
+    redirects: bool = False
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_THREADS))
 
     async def in_thread(self, work: Callable[[], T]) -> T:

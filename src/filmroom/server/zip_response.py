@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -109,12 +110,33 @@ class RangedResponse(Response):
         """
         answer = choose_answer(scope["method"], Headers(scope=scope), self.etag, self.size)
         self.status_code = answer.status
+        if answer.status in {200, 206} and (url := await self.elsewhere(scope["method"])) is not None:
+            await self._redirect(url, answer, scope, send)
+            return
         headers = self._headers_of(answer)
         if answer.status not in {200, 206} or scope["method"] == "HEAD":
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         await self._deliver(answer, headers, receive, send)
+
+    async def elsewhere(self, method: str) -> str | None:
+        """Return the address to which the client is to be sent instead, or None."""
+        del method
+        return None
+
+    async def _redirect(self, url: str, answer: Answer, scope: Scope, send: Send) -> None:
+        """Hand over to another server; nobody will tell us how that ends."""
+        self.status_code = 307
+        headers = [
+            (b"location", url.encode("ascii")),
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"0"),
+        ]
+        await send({"type": "http.response.start", "status": 307, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        if self._on_end is not None and scope["method"] != "HEAD":
+            self._on_end(answer.end - answer.start, True)
 
     def _headers_of(self, answer: Answer) -> list[tuple[bytes, bytes]]:
         headers = list(self.raw_headers)
@@ -233,7 +255,11 @@ class ZipResponse(RangedResponse):
 
 
 class InstanceResponse(RangedResponse):
-    """One instance as a DICOM file, named ``<SOPInstanceUID>.dcm`` (unquoted, as NBIA does)."""
+    """One instance as a DICOM file, named ``<SOPInstanceUID>.dcm`` (unquoted, as NBIA does).
+
+    :param redirects: whether clients may be sent to the store, where the instance is a whole object of a
+        remote one. ``on_end`` is then called with all bytes when they are sent there.
+    """
 
     media_type = "application/dicom"
 
@@ -244,15 +270,28 @@ class InstanceResponse(RangedResponse):
         *,
         headers: Mapping[str, str] | None = None,
         on_end: OnEnd | None = None,
+        redirects: bool = False,
     ) -> None:
         self._instance = instance
         self._reader = reader
+        self._redirects = redirects and reader.is_remote
         filename = _UNSAFE.sub("_", f"{instance.sop_instance_uid}.dcm")
         super().__init__(
             size=instance.size,
             etag=f'"{instance.sha256.hex()[:40]}"',
             headers={**(headers or {}), "Content-Disposition": f"attachment; filename={filename}"},
             on_end=on_end,
+        )
+
+    async def elsewhere(self, method: str) -> str | None:
+        if not self._redirects:
+            return None
+        answer = {
+            "content-type": self.media_type,
+            "content-disposition": self.headers["Content-Disposition"],
+        }
+        return await anyio.to_thread.run_sync(
+            lambda: self._reader.presigned(self._instance, method=method, answer=answer)
         )
 
     def source(self, start: int, end: int) -> ByteSource:

@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import cast
 
 from zlib_ng import zlib_ng
@@ -23,6 +23,7 @@ from filmroom.store.base import RangeReader, Store
 _PIECE = 1 << 20
 _READ_AHEAD = 4 << 20
 _REMEMBERED = 65_536
+_PRESIGNED_SECONDS = 300
 _NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 
@@ -165,6 +166,26 @@ class ContentReader:
             os.close(fd)
             raise
         return ObjectHandle(location.key, info.st_mtime_ns, fd=fd)
+
+    def presigned(self, instance: StoredInstance, *, method: str, answer: Mapping[str, str]) -> str | None:
+        """Return an address under which anyone can fetch the instance from a remote store for some minutes;
+        None where it does not lie there as one whole object. It is checked before.
+
+        :param answer: headers that the answer there is to have.
+        :raises ObjectMissing: :raises ObjectChanged:
+        """
+        location = instance.location
+        is_whole = (location.offset, location.length, location.object_size) == (
+            0,
+            instance.size,
+            instance.size,
+        )
+        if self.is_local(location) or location.encoding != "identity" or not is_whole:
+            return None
+        url = self._store.presigned(location.key, method=method, seconds=_PRESIGNED_SECONDS, answer=answer)
+        if url is not None:
+            self.check(location)
+        return url
 
     async def open_range(
         self, location: Location, start: int, length: int

@@ -16,6 +16,7 @@ def running_server(
     host: str = "127.0.0.1",
     agreement: str = "",
     metrics_from_anywhere: bool = False,
+    s3_redirect: bool = False,
     timeout: float = 30,
 ) -> Iterator[str]:
     """Serve an archive on a free port and give its URL; make an empty archive where none is.
@@ -28,7 +29,9 @@ def running_server(
     from filmroom.server.app import ServerOptions
 
     Catalog.create(address.database_url).close()
-    options = ServerOptions(agreement=agreement, metrics_from_anywhere=metrics_from_anywhere)
+    options = ServerOptions(
+        agreement=agreement, metrics_from_anywhere=metrics_from_anywhere, s3_redirect=s3_redirect
+    )
     ready = threading.Event()
     bound = run.bind(host, 0)
     server = run.archive_server(address, options, ready.set)

@@ -99,5 +99,6 @@ async def instance(service: Service, call: Call) -> Response:
     return InstanceResponse(
         stored,
         service.reader,
+        redirects=service.redirects,
         on_end=_audited(service, call, series_uid),
     )
