@@ -115,8 +115,6 @@ def test_nothing_works_on_an_old_schema_until_it_is_upgraded(old: str, tmp_path:
     for refused in (
         ("serve", "--port", "0"),
         ("ingest", "--collection", "NEW", sample),
-        ("ingest", "--join"),
-        ("quarantine", "list"),
     ):
         done = run(old, tmp_path, *refused, check=1)
         assert done.stderr == (
