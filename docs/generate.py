@@ -68,11 +68,11 @@ def operations_page() -> str:
     parts = [
         "# NBIA operations\n\nEach answers below "
         + " and ".join(f"`{root}/<version>/`" for root in ROOTS)
-        + ". Parameters marked * are required. No rows: status 200 and an empty body, unless said "
-        "otherwise.\n"
+        + ". Parameters marked * are required; those of `POST` come as a form. No rows: status "
+        "200 and an empty body, unless said otherwise.\n"
     ]
     for operation in OPERATIONS:
-        parts.append(f"\n## {operation.version} {operation.name}\n\n{operation.summary}\n\n")
+        parts.append(f"\n## {operation.version or 'unversioned'} {operation.name}\n\n{operation.summary}\n\n")
         parts.append(f"`{operation.method} {operation.path}`\n\n")
         rows = [
             (f"`{p.name}`" + (" *" if p.required else ""), p.help, f"`{p.example}`" if p.example else "")

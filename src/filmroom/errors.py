@@ -75,6 +75,10 @@ class UnknownFormat(InvalidInput):
     """An output format that the operation does not offer."""
 
 
+class RequestTooLarge(InvalidInput):
+    """The form of a request is larger than the server takes."""
+
+
 class DicomError(InvalidInput):
     """A file or object is not usable DICOM. ``reason`` is a short stable code for reports."""
 

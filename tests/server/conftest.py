@@ -25,9 +25,11 @@ from filmroom.settings import ArchiveAddress
 from filmroom.store import open_store
 from filmroom.store.packs import PackWriter
 from filmroom.testing.live import running_server
+from filmroom.wire.operations import OPERATIONS, ROOTS
 
 KEYWORDS = {attribute.column: attribute.keyword for attribute in ATTRIBUTES}
 AGREEMENT = "Be kind to the data."
+BY_LABEL = {operation.label: operation for operation in OPERATIONS}
 GUEST = {"Authorization": "Bearer undefined"}
 
 CC_BY = Licence(
@@ -175,13 +177,14 @@ class Answer:
         return self.body.decode()
 
 
-def ask_server(url: str, path: str, method: str = "GET", **headers: str) -> Answer:
+def ask_server(url: str, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
     """Ask a server once, over a connection of its own; header names are written with ``_`` for ``-``."""
     parts = urlsplit(url)
     assert parts.hostname
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
     try:
-        connection.request(method, path, headers={name.replace("_", "-"): v for name, v in headers.items()})
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, given)
         response = connection.getresponse()
         body = response.read()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
@@ -203,15 +206,38 @@ class Live:
 
     agreement = AGREEMENT
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
+    def get(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """Ask for a path."""
-        return ask_server(self.url, path, method, **headers)
+        return ask_server(self.url, path, method, body, **headers)
 
-    def ask(self, operation: str, method: str = "GET", **params: str) -> Answer:
-        """Ask an operation, given as ``version/name``; as the guest where a token is needed."""
-        query = f"?{urlencode(params)}" if params else ""
-        headers = {} if operation.startswith(("v1/", "v4/")) else GUEST
-        return ask_server(self.url, f"/nbia-api/services/{operation}{query}", method, **headers)
+    def ask(
+        self, operation: str, method: str = "", root: str = ROOTS[0], **params: str | list[str]
+    ) -> Answer:
+        """Ask an operation, given as ``version/name``; as the guest where a token is needed.
+
+        :param method: another than the operation's own; parameters are then in the address.
+        """
+        row = BY_LABEL.get(operation)
+        headers = {} if operation.startswith(("v1/", "v4/")) or (row and row.auth == "public") else GUEST
+        return self.send(operation, params, method, root, **headers)
+
+    def send(
+        self,
+        operation: str,
+        params: dict[str, Any],
+        method: str = "",
+        root: str = ROOTS[0],
+        **headers: str,
+    ) -> Answer:
+        """Send a request with these headers alone."""
+        row = BY_LABEL.get(operation)
+        text = urlencode(params, doseq=True)
+        if row is not None and row.method == "POST" and not method:
+            headers = {"Content_Type": "application/x-www-form-urlencoded"} | headers
+            return ask_server(self.url, f"{root}/{operation}", "POST", text.encode(), **headers)
+        return ask_server(
+            self.url, f"{root}/{operation}{'?' if text else ''}{text}", method or "GET", **headers
+        )
 
 
 FULL: dict[str, Any] = {

@@ -99,7 +99,7 @@ def test_pages_need_nothing_from_elsewhere(live: Any, path: str) -> None:
 def test_the_api_page_lists_every_operation(live: Any) -> None:
     text = live.get("/docs").text
     for operation in OPERATIONS:
-        assert f"GET {operation.path}<" in text
+        assert f"{operation.method} {operation.path}<" in text
 
 
 def test_names_are_escaped_on_pages(new_archive: Any, fetch: Any) -> None:
@@ -119,10 +119,14 @@ def test_the_openapi_document_describes_what_is_served(live: Any) -> None:
         [(method, described)] = document["paths"][operation.path].items()
         assert method == operation.method.lower()
         identifiers.add(described["operationId"])
-        assert [p["name"] for p in described["parameters"]] == list(operation.parameter_names)
-        assert {p["name"] for p in described["parameters"] if p["required"]} == {
-            p.name for p in operation.parameters if p.required
-        }
+        needed = {p.name for p in operation.parameters if p.required}
+        if operation.method == "POST":
+            [form] = described["requestBody"]["content"].values()
+            assert list(form["schema"]["properties"]) == list(operation.parameter_names)
+            assert set(form["schema"].get("required", ())) == needed
+        else:
+            assert [p["name"] for p in described["parameters"]] == list(operation.parameter_names)
+            assert {p["name"] for p in described["parameters"] if p["required"]} == needed
         assert {"200", "400", "500"} <= set(described["responses"])
         assert ("401" in described["responses"]) == (operation.auth != "public")
         assert all(answer["description"] for answer in described["responses"].values())

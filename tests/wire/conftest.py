@@ -93,6 +93,59 @@ COLUMNS: dict[str, str] = {
 }
 
 
+COLUMNS |= {
+    **dict.fromkeys(
+        (
+            "getCollectionValuesAndCounts",
+            "getModalityValuesAndCounts",
+            "getBodyPartValuesAndCounts",
+            "getManufacturerValuesAndCounts",
+            "getSpeciesValuesAndCounts",
+        ),
+        "criteria|count",
+    ),
+    "v4/getCollectionValuesAndCounts": "Collection|Count|Authorized",
+    "v4/getModalityValuesAndCounts": "Modality|Count|Authorized",
+    "v4/getBodyPartValuesAndCounts": "BodyPart|Count|Authorized",
+    "v4/getManufacturerValuesAndCounts": "Manufacturer|Count|Authorized",
+    "v4/getSpeciesValuesAndCounts": "Species|Count|Authorized",
+    "v4/getSeriesMetadata": (
+        "PatientID|PatientName|PatientSex|EthnicGroup|Phantom|SpeciesCode|SpeciesDescription|"
+        "StudyInstanceUID|StudyDate|StudyDesc|AdmittingDiagnosisDescription|StudyID|PatientAge|"
+        "LongitudinalTemporalEventType|LongitudinalTemporalOffsetFromEvent|SeriesInstanceUID|Collection|"
+        "Site|Modality|ProtocolName|SeriesDate|SeriesDescription|BodyPartExamined|SeriesNumber|"
+        "AnnotationsFlag|Manufacturer|ManufacturerModelName|PixelSpacing(mm)-Row|SliceThickness(mm)|"
+        "SoftwareVersions|ImageCount|MaxSubmissionTimestamp|LicenseName|LicenseURI|DataDescriptionURI|"
+        "FileSize|ReleasedStatus|DateReleased|ThirdPartyAnalysis|Authorized"
+    ),
+    "v4/getSeriesMetadataCombined": (
+        "Patient ID|Patient Name|Patient Sex|Ethnic Group|Phantom|Species Code|Species Description|"
+        "Study Instance UID|Study Date|Study Description|Admitting Diagnosis Description|Study ID|"
+        "Patient Age|Longitudinal Temporal Event Type|Longitudinal Temporal Offset From Event|"
+        "Series Instance UID|Collection|Modality|Protocol Name|Series Date|Series Description|"
+        "Body Part Examined|Series Number|Annotations Flag|Manufacturer|Manufacturer Model Name|"
+        "Software Versions|Image Count|Max Submission Timestamp|License Name|License URI|"
+        "Data Description URI|File Size|Date Released|Third Party Analysis"
+    ),
+    "getSeriesMetadata2": (
+        "Subject ID|Study UID|Study Description|Study Date|Series ID|Series Description|"
+        "Number of images|File Size (Bytes)|Collection Name|Modality|Manufacturer|3rd Party Analysis|"
+        "Data Description URI|Series Number|License Name|License URL|Date Released|Series Date|"
+        "Protocol Name|Body Part Examined|Annotations Flag|Manufacturer Model Name|Software Versions|"
+        "TimeStamp"
+    ),
+    "getSeriesMetadata3": (
+        "Patient ID|Patient Name|Patient Birth Date|Patient Sex|Ethnic Group|Phantom|Species Code|"
+        "Species Description|Study Instance UID|Study Date|Study Description|"
+        "Admitting Diagnosis Description|Study ID|Patient Age|Longitudinal Temporal Event Type|"
+        "Longitudinal Temporal Offset From Event|Series Instance UID|Project|Modality|Protocol Name|"
+        "Series Date|Series Description|Body Part Examined|Series Number|Annotations Flag|Manufacturer|"
+        "Manufacturer Model Name|Pixel Spacing(mm)- Row|Slice Thickness(mm)|Software Versions|"
+        "Image Count|Max Submission Timestamp|License Name|License URI|Collection URI|File Size|"
+        "Date Released|Third Party Analysis"
+    ),
+}
+
 # Version 2 has the columns of version 1.
 COLUMNS |= {
     f"v2/{name.removeprefix('v1/')}": names for name, names in COLUMNS.items() if name.startswith("v1/")

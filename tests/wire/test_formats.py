@@ -33,7 +33,7 @@ def empty_row(view: View) -> Row:
 
 def test_every_table_has_the_columns_of_the_guides(expected_columns: dict[str, list[str]]) -> None:
     ours = {
-        f"{operation.version}/{operation.name}": [column.name for column in operation.view.columns]
+        operation.label: [column.name for column in operation.view.columns]
         for operation in OPERATIONS
         if operation.view is not None
     }

@@ -85,12 +85,12 @@ def read(database: Database, query: BulkQuery, visible: VisibleSet) -> Iterator[
     """Yield the rows that answer a question, in pages; no page is empty."""
     match query:
         case q.FindSeriesRecords():
-            for uids in query.series_instance_uids:
-                for some in chunks(list(dict.fromkeys(uids))):
-                    with database.reading() as connection:
-                        found = _records(connection, some, visible)
-                    if found:
-                        yield [found[uid] for uid in some if uid in found]
+            wanted = [uid for uids in query.series_instance_uids for uid in dict.fromkeys(uids)]
+            for some in chunks(wanted):
+                with database.reading() as connection:
+                    found = _records(connection, some, visible)
+                if found:
+                    yield [found[uid] for uid in some if uid in found]
         case q.FindVisibleSeries():
             for some in chunks(list(dict.fromkeys(query.series_instance_uids))):
                 with database.reading() as connection:

@@ -9,10 +9,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from filmroom.errors import AccessDenied, InvalidInput, LoginRequired, MissingParameter, UnknownParameter
+from filmroom.errors import (
+    AccessDenied,
+    InvalidInput,
+    LoginRequired,
+    MissingParameter,
+    RequestTooLarge,
+    UnknownParameter,
+)
 from filmroom.model.access import PUBLIC, Viewer, VisibleSet
 from filmroom.server.errors import error_response
-from filmroom.server.nbia import images, search
+from filmroom.server.nbia import bulk, images, search
 from filmroom.server.service import Call, Service
 from filmroom.server.zip_response import RangedResponse
 from filmroom.wire.operation import ROOTS, Action, Operation
@@ -23,38 +30,58 @@ REQUEST_ID_KEY = "filmroom.request_id"
 
 _GUEST_TOKEN = "Bearer undefined"  # noqa: S105 - what browsers send for a token that they do not have
 _MOST_PARAMETERS = 1_000
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_LARGEST_FORM = 2 * 1024 * 1024
+_MOST_FIELDS = 100_000
 
 
 Handler = Callable[[Service, Call], Awaitable[Response]]
 
 
-def _first_values(query: bytes) -> dict[str, str]:
-    """Return the parameters of a query string; of a repeated one the first value.
+def _all_values(query: bytes, most: int) -> dict[str, list[str]]:
+    """Return the parameters of a query string or form, each with its values in order.
 
     :raises InvalidInput: when there are absurdly many, or a value holds NUL, which no database takes.
     """
     try:
         pairs = parse_qsl(
-            query.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=_MOST_PARAMETERS
+            query.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=most
         )
     except ValueError:
         raise InvalidInput("The request has too many parameters.") from None
-    values: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
     for name, value in pairs:
         if "\0" in value:
             raise InvalidInput("A parameter holds a NUL character.")
-        values.setdefault(name, value)
+        values.setdefault(name, []).append(value)
     return values
 
 
-def _check(operation: Operation, params: Mapping[str, str]) -> None:
+async def _form(request: Request) -> bytes:
+    """Return the body of a form.
+
+    :raises InvalidInput: when it is another kind of body. :raises RequestTooLarge: beyond 2 MiB.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_FORM:
+            raise RequestTooLarge(f"A form has at most {_LARGEST_FORM} bytes.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body and kind != _FORM_TYPE:
+        raise InvalidInput(f"The parameters of this operation come as {_FORM_TYPE}.")
+    return bytes(body)
+
+
+def _check(operation: Operation, params: Mapping[str, object]) -> None:
     """:raises UnknownParameter: first, where unknown ones are refused. :raises MissingParameter:"""
     if operation.strict:
+        kind = "form" if operation.method == "POST" else "query"
         for name in params:
             if name not in operation.parameter_names:
                 allowed = ", ".join(operation.parameter_names)
                 raise UnknownParameter(
-                    f"Invalid query parameter: '{name}'. Allowed parameters are: [{allowed}]"
+                    f"Invalid {kind} parameter: '{name}'. Allowed parameters are: [{allowed}]"
                 )
     for parameter in operation.parameters:
         if parameter.required and parameter.name not in params:
@@ -79,6 +106,7 @@ _HANDLERS: dict[Action, Handler] = {
     "series_zip": images.series,
     "series_zip_with_digests": images.series_with_digests,
     "instance": images.instance,
+    "bulk": bulk.table,
 }
 
 
@@ -88,7 +116,7 @@ class Endpoints:
     def __init__(self, service: Service, operations: tuple[Operation, ...]) -> None:
         self._service = service
         self._by_path = {
-            f"{root}/{operation.version}/{operation.name}": operation
+            f"{root}/{operation.label}": operation
             for operation in operations
             for root in ROOTS
         }
@@ -105,18 +133,27 @@ class Endpoints:
         operation = self._by_path.get(scope["path"])
         if operation is None:
             return PlainTextResponse("There is no such operation.", 404)
-        scope[OPERATION_KEY] = f"{operation.version}/{operation.name}"
+        scope[OPERATION_KEY] = operation.label
         allowed = (operation.method, "HEAD") if operation.method == "GET" else (operation.method,)
         if scope["method"] not in allowed:
             return PlainTextResponse(
                 f"This operation answers {' and '.join(allowed)} only.", 405, {"Allow": ", ".join(allowed)}
             )
         try:
-            params = _first_values(scope["query_string"])
-            _check(operation, params)
             request = Request(scope, receive)
+            if operation.method == "POST":
+                values = _all_values(await _form(request), _MOST_FIELDS)
+            else:
+                values = _all_values(scope["query_string"], _MOST_PARAMETERS)
+            _check(operation, values)
             viewer = _viewer(operation, request)
-            call = Call(operation, params, VisibleSet(viewer, operation.scope), request)
+            call = Call(
+                operation,
+                {name: given[0] for name, given in values.items()},
+                VisibleSet(viewer, operation.scope),
+                request,
+                {p.name: tuple(values.get(p.name, ())) for p in operation.parameters if p.repeated},
+            )
             return await _HANDLERS[operation.action](self._service, call)
         except Exception as error:  # noqa: BLE001 - the table of errors decides, and logs what it must
             return error_response(error, scope.get(REQUEST_ID_KEY, ""))

@@ -57,6 +57,7 @@ _ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
     (errors.MissingParameter, _Answer(400, JSON, _message)),
     (errors.UnknownParameter, _Answer(400, JSON, _message)),
     (errors.UnknownFormat, _Answer(400, PLAIN, lambda _: NBIA_FAILURE)),
+    (errors.RequestTooLarge, _Answer(413, PLAIN, _message)),
     (errors.InvalidInput, _Answer(400, PLAIN, _message)),
     (errors.LoginRequired, _Answer(401, JSON, lambda _: _TOKEN_NEEDED, {"WWW-Authenticate": "Bearer"})),
     (errors.AccessDenied, _Answer(401, JSON, lambda _: _TOKEN_REFUSED, {"WWW-Authenticate": "Bearer"})),
@@ -86,6 +87,7 @@ def error_response(error: Exception, request_id: str = "") -> Response:
             "request failed",
             request_id=request_id,
             error=type(error).__name__,
-            exception="".join(traceback.format_exception(error)),
+            # An outage is told in a line for each request; what is unexpected is told in full.
+            exception=str(error) if answer.status == 503 else "".join(traceback.format_exception(error)),
         )
     return Response(answer.body(error), answer.status, headers=answer.headers, media_type=answer.media)

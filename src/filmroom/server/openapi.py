@@ -18,16 +18,19 @@ _JSON_TYPES = {
     CellType.DOUBLE: "number",
     CellType.BOOLEAN: "boolean",
 }
+_UNVERSIONED = "unversioned"
 _TABLE_MEDIA = ("application/json", "text/csv", "application/xml", "text/html")
 
 
-def _property(column: Column) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": _JSON_TYPES.get(column.type, "string")}
+def _property(column: Column, *, nullable: bool) -> dict[str, Any]:
+    kind = _JSON_TYPES.get(column.type, "string")
+    schema: dict[str, Any] = {"type": [kind, "null"] if nullable else kind}
     if column.doc:
         schema["description"] = column.doc
     if column.type.value.startswith(("yyyy", "MM-", "EEE")):
         schema["description"] = f"{column.doc} as {column.type.value}".strip()
     if column.type is CellType.CONSTANT:
+        schema = schema | {"type": "string" if isinstance(column.default, str) else "integer"}
         schema["const"] = column.default
     return schema
 
@@ -37,30 +40,59 @@ def _view_schema(view: View) -> dict[str, Any]:
         "type": "array",
         "items": {
             "type": "object",
-            "description": "Keys without a value are left out.",
-            "properties": {column.name: _property(column) for column in view.columns},
+            "description": "Keys without a value are null."
+            if view.nulls
+            else "Keys without a value are left out.",
+            "properties": {column.name: _property(column, nullable=view.nulls) for column in view.columns},
         },
     }
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
+def _schema(parameter: Parameter) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if parameter.kind is ParameterKind.FORMAT:
         schema["enum"] = ["json", "csv", "csvquoted", "csv-download", "xml", "html"]
     if parameter.default is not None:
         schema["default"] = parameter.default
-    description = "; ".join(text for text in (parameter.help, parameter.kind.form.help) if text)
+    return {"type": "array", "items": schema} if parameter.repeated else schema
+
+
+def _meaning(parameter: Parameter) -> str:
+    return "; ".join(text for text in (parameter.help, parameter.kind.form.help) if text)
+
+
+def _form(operation: Operation) -> dict[str, Any]:
+    needed = [parameter.name for parameter in operation.parameters if parameter.required]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            parameter.name: {**_schema(parameter), "description": _meaning(parameter)}
+            for parameter in operation.parameters
+        },
+    }
+    if needed:
+        schema["required"] = needed
+    return {"required": bool(needed), "content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": "query",
         "required": parameter.required,
-        "description": description,
-        "schema": schema,
+        "description": _meaning(parameter),
+        "schema": _schema(parameter),
     }
 
 
 def _text_answer(description: str, media: str) -> dict[str, Any]:
     return {"description": description, "content": {media: {"schema": {"type": "string"}}}}
+
+
+def _table_media(operation: Operation) -> tuple[str, ...]:
+    if "format" in operation.parameter_names:
+        return _TABLE_MEDIA
+    return ("text/csv",) if operation.attached_csv else ("application/json",)
 
 
 def _answers(operation: Operation) -> dict[str, Any]:
@@ -69,10 +101,12 @@ def _answers(operation: Operation) -> dict[str, Any]:
         reference = {"$ref": f"#/components/schemas/{operation.view.name}"}
         content = {
             media: {"schema": reference if media == "application/json" else {"type": "string"}}
-            for media in _TABLE_MEDIA
+            for media in _table_media(operation)
         }
         answers["200"] = {
-            "description": "Rows; zero bytes without a content type when there are none.",
+            "description": "Rows; zero bytes without a content type when there are none."
+            if operation.no_rows != "list"
+            else "Rows.",
             "content": content,
         }
     elif operation.media == "text/plain":
@@ -99,12 +133,17 @@ def _answers(operation: Operation) -> dict[str, Any]:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": f"{operation.version}_{operation.name}",
+        "operationId": f"{operation.version or _UNVERSIONED}_{operation.name.replace('/', '_')}",
         "summary": operation.summary,
-        "tags": [operation.version],
-        "parameters": [_parameter(parameter) for parameter in operation.parameters],
+        "tags": [operation.version or _UNVERSIONED],
+        "parameters": [],
         "responses": _answers(operation),
     }
+    if operation.method == "POST":
+        described["requestBody"] = _form(operation)
+        described["responses"]["413"] = {"description": "The form is larger than 2 MiB."}
+    else:
+        described["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.notes:
         described["description"] = operation.notes
     if operation.auth != "public":
@@ -131,6 +170,7 @@ def openapi_document(operations: Iterable[Operation], public_url: str = "") -> d
         "tags": [
             {"name": "v1", "description": "Public data; unknown parameters are ignored."},
             {"name": "v2", "description": "As v1, for whoever has a token; `Bearer undefined` is the guest."},
+            {"name": _UNVERSIONED, "description": "The Advanced API for whoever has a token."},
             {"name": "v4", "description": "Current version; unknown parameters are refused."},
         ],
         "paths": paths,

@@ -97,7 +97,7 @@ def _operation(operation: Operation) -> str:
     notes = f"<p>{escape(operation.notes)}</p>" if operation.notes else ""
     example = escape(_example(operation))
     attempt = f'<p>Try it: <a href="{example}">{example}</a></p>' if operation.method == "GET" else ""
-    if operation.auth == "required":
+    if operation.auth == "required" and operation.method == "GET":
         attempt = f"<p>With a token: <code>{example}</code></p>"
     return (
         f"<details><summary><code>{operation.method} {escape(operation.path)}</code> "
@@ -112,7 +112,8 @@ def api_page(operations: Iterable[Operation]) -> str:
     for operation in operations:
         by_version.setdefault(operation.version, []).append(operation)
     sections = "".join(
-        f"<h2>Version {escape(version.removeprefix('v'))}</h2>{''.join(map(_operation, rows))}"
+        f"<h2>{escape(f'Version {version[1:]}' if version else 'Without a version')}</h2>"
+        f"{''.join(map(_operation, rows))}"
         for version, rows in sorted(by_version.items(), reverse=True)
     )
     return _page(

@@ -49,9 +49,13 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to one operation, its parameters read and its viewer known."""
+    """One request to one operation, its parameters read and its viewer known.
+
+    ``params`` has the first value of each parameter, ``lists`` all values of those that may be repeated.
+    """
 
     operation: Operation
     params: Mapping[str, str]
     visible: VisibleSet
     request: Request
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

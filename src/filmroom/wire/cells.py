@@ -7,6 +7,7 @@ JSON drops trailing zeros, the text formats print what Java's ``toString`` print
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from filmroom.wire.dates import java_date_text, timestamp_text, us_date_text
+from filmroom.wire.dates import epoch_milliseconds, java_date_text, timestamp_text, us_date_text
 
 Writer = Callable[[Any], Any]
 
@@ -45,6 +46,18 @@ def _java_double(value: float) -> str | None:
         return repr(value)
     mantissa, _, exponent = format(Decimal(repr(value)).normalize(), "e").partition("e")
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
+
+
+def _joined_decimals(values: tuple[float, ...]) -> str | None:
+    return ", ".join(text for value in values if (text := _six_decimals(value)) is not None) or None
+
+
+def _iso_date(value: dt.date) -> str:
+    return f"{value.year:04d}-{value.month:02d}-{value.day:02d}"
+
+
+def _yes_no(value: Any) -> str:
+    return "YES" if value else "NO"
 
 
 def _boolean_text(value: Any) -> str:
@@ -85,7 +98,12 @@ class CellType(Enum):
     JAVA_DATE = "EEE MMM dd HH:mm:ss zzz yyyy"
     INTEGER_TEXT = "integer as text"
     DECIMAL_TEXT = "decimal as text, six places"
+    DOUBLE_TEXT = "double as text"
+    DECIMALS = "decimals, six places, joined by commas"
     BOOLEAN_TEXT = "true or false as text"
+    YES_NO = "YES or NO"
+    ISO_DATE = "yyyy-MM-dd"
+    EPOCH = "milliseconds since 1970"
     CLEANED = "text of [a-zA-Z0-9 .-]"
     NO_COMMAS = "text with commas made spaces"
     CONSTANT = "constant number"
@@ -108,6 +126,11 @@ _FORMS: dict[CellType, _Form] = {
     CellType.JAVA_DATE: _Form(java_date_text, java_date_text, STRING),
     CellType.INTEGER_TEXT: _Form(str, str, STRING),
     CellType.DECIMAL_TEXT: _Form(_six_decimals, _six_decimals, STRING),
+    CellType.DOUBLE_TEXT: _Form(_java_double, _java_double, STRING),
+    CellType.DECIMALS: _Form(_joined_decimals, _joined_decimals, STRING),
+    CellType.YES_NO: _Form(_yes_no, _yes_no, STRING),
+    CellType.ISO_DATE: _Form(_iso_date, _iso_date, STRING),
+    CellType.EPOCH: _Form(epoch_milliseconds, lambda value: str(epoch_milliseconds(value)), "java.lang.Long"),
     CellType.BOOLEAN_TEXT: _Form(_boolean_text, _boolean_text, STRING),
     CellType.CLEANED: _Form(_cleaned, _cleaned, STRING),
     CellType.NO_COMMAS: _Form(_without_commas, _without_commas, STRING),

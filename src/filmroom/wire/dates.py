@@ -38,6 +38,12 @@ def java_date_text(value: dt.date) -> str:
     return f"{_DAYS[value.weekday()]} {_MONTHS[value.month - 1]} {value.day:02d} {clock} UTC {value.year:04d}"
 
 
+def epoch_milliseconds(value: dt.date) -> int:
+    """Return milliseconds since 1970 of a day's beginning or a moment, in UTC."""
+    moment = value if isinstance(value, dt.datetime) else dt.datetime.combine(value, dt.time())
+    return round((moment.replace(tzinfo=None) - _EPOCH) / dt.timedelta(milliseconds=1))
+
+
 _ISO = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?Z?)?", re.ASCII
 )

@@ -1,4 +1,4 @@
-"""Rows as NBIA's JSON: one array, keys in column order, NULL keys left out, no white space."""
+"""Rows as NBIA's JSON: one array, keys in column order, NULL keys mostly left out, no white space."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _record_builder(view: View) -> Callable[[Rows], list[Any]]:
     """
     fields = [(f"f{index}", Any, None) for index in range(len(view.columns))]
     names = {f"f{index}": column.name for index, column in enumerate(view.columns)}
-    record = msgspec.defstruct("Record", fields, omit_defaults=True, rename=names, gc=False)
+    record = msgspec.defstruct("Record", fields, omit_defaults=not view.nulls, rename=names, gc=False)
     scope: dict[str, Any] = {"record": record}
     for index, column in enumerate(view.columns):
         scope[f"d{index}"] = column.default

@@ -17,9 +17,10 @@ from filmroom.wire.views import View
 ROOTS = ("/nbia-api/services", "/nbia-api")
 """Every operation answers below each of these."""
 
-Version = Literal["v1", "v2", "v4"]
-Action = Literal["table", "series_zip", "series_zip_with_digests", "instance", "digest"]
-NoRows = Literal["empty", "no_content", "null_row"]
+Version = Literal["", "v1", "v2", "v4"]
+"""The empty one is that of the operations that NBIA calls unversioned."""
+Action = Literal["table", "series_zip", "series_zip_with_digests", "instance", "digest", "bulk"]
+NoRows = Literal["empty", "no_content", "null_row", "list"]
 
 ZIP = "application/octet-stream"
 DICOM = "application/dicom"
@@ -35,9 +36,11 @@ class Operation:
     :mod:`filmroom.model.queries`, with ``fixed`` attributes) and shows the rows in ``view``. ``strict``:
     an unknown parameter is refused. ``missing_text``: what is said when a required parameter is absent.
     ``denied_text``: the same for a series that is unknown or not to be seen; ``{uid}`` is put in.
-    ``no_rows``: the answer when there is nothing. ``scope``: which series are reached. ``auth``:
-    ``public`` ignores a token, ``optional`` accepts one, ``required`` wants one, be it the guest's.
-    ``public_only``: a token must be valid and shows no more than the public sees.
+    ``no_rows``: the answer when there is nothing; ``list`` is ``[]``. ``scope``: which series are
+    reached. ``auth``: ``public`` ignores a token, ``optional`` accepts one, ``required`` wants one, be it
+    the guest's.
+    ``public_only``: a token must be valid and shows no more than the public sees. ``attached_csv``: an
+    absent ``format``, and ``csv``, mean ``csv-download``. ``POST`` parameters come as a form.
     """
 
     name: str
@@ -57,12 +60,18 @@ class Operation:
     scope: Scope = Scope.SEARCH
     auth: Literal["public", "optional", "required"] = "public"
     public_only: bool = False
+    attached_csv: bool = False
     notes: str = ""
 
     @property
     def path(self) -> str:
         """The canonical path, for example ``/nbia-api/services/v4/getSeries``."""
-        return f"{ROOTS[0]}/{self.version}/{self.name}"
+        return f"{ROOTS[0]}/{self.label}"
+
+    @property
+    def label(self) -> str:
+        """Version and name, for example ``v4/getSeries``: what follows a root in the path."""
+        return f"{self.version}/{self.name}" if self.version else self.name
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -77,7 +86,7 @@ def read_parameters(operation: Operation, params: Mapping[str, str]) -> dict[str
     values: dict[str, Any] = {}
     for parameter in operation.parameters:
         text = params.get(parameter.name, parameter.default)
-        if not parameter.field or text is None:
+        if not parameter.field or parameter.repeated or text is None:
             continue
         try:
             values[parameter.field] = parameter.kind.form.read(text)

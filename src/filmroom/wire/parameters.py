@@ -19,6 +19,14 @@ def _flag_text(value: bool) -> str:  # noqa: FBT001 - one value in, its text out
     return "Yes" if value else "No"
 
 
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
+
+
+def _true_text(value: bool) -> str:  # noqa: FBT001 - one value in, its text out
+    return "true" if value else "false"
+
+
 def _plain(text: str) -> str:
     return text
 
@@ -38,6 +46,7 @@ class ParameterKind(Enum):
     TEXT = "text"
     FORMAT = "format"
     FLAG = "flag"
+    SWITCH = "switch"
     DATE_YMD = "yyyy/MM/dd"
     DATE_DMY = "dd/MM/yyyy"
     DATE_MDY = "MM-dd-yyyy"
@@ -63,6 +72,7 @@ _FORMS: dict[ParameterKind, _Form] = {
     ParameterKind.TEXT: _Form(_plain, str, ""),
     ParameterKind.FORMAT: _Form(_plain, str, ""),
     ParameterKind.FLAG: _Form(_flag, _flag_text, "Yes, in any case; everything else means no"),
+    ParameterKind.SWITCH: _Form(_is_true, _true_text, "true, in any case; everything else means no"),
     ParameterKind.DATE_YMD: _Form(parse_ymd, _ymd_text, "yyyy/MM/dd or yyyy-MM-dd"),
     ParameterKind.DATE_DMY: _Form(parse_dmy_lenient, _dmy_text, "dd/MM/yyyy, read leniently"),
     ParameterKind.DATE_MDY: _Form(parse_mdy, _mdy_text, "MM-dd-yyyy"),
@@ -74,7 +84,7 @@ class Parameter:
     """One parameter of an operation.
 
     ``field`` is the attribute of the query that it sets. ``default`` is the text that an absent parameter
-    stands for.
+    stands for. Of a ``repeated`` one every value counts, of the others the first.
     """
 
     name: str
@@ -84,3 +94,4 @@ class Parameter:
     help: str = ""
     example: str = ""
     default: str | None = None
+    repeated: bool = False

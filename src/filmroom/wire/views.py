@@ -38,24 +38,28 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A list of columns. ``single``: one of the value lists, whose CSV is not quoted."""
+    """A list of columns. ``single``: one of the value lists, whose CSV is not quoted.
+
+    ``nulls``: JSON has every key, ``null`` where there is no value (NBIA's object family).
+    """
 
     name: str
     columns: tuple[Column, ...]
     single: bool = False
+    nulls: bool = False
 
 
 _BIG_INTEGER = "java.math.BigInteger"
-_BIG_DECIMAL = "java.math.BigDecimal"
+BIG_DECIMAL = "java.math.BigDecimal"
 _LONG = "java.lang.Long"
 
-_AUTHORIZED = Column("Authorized", "", T.CONSTANT, 1, "always 1: only authorised rows are listed")
+AUTHORIZED = Column("Authorized", "", T.CONSTANT, 1, "always 1: only authorised rows are listed")
 
 
 def _as_v4(columns: Iterable[Column]) -> tuple[Column, ...]:
     """Return columns as v4 writes them: dates for timestamps, flags as text, ``Authorized`` at the end."""
     changed = {T.TIMESTAMP: T.US_DATE, T.BOOLEAN: T.BOOLEAN_TEXT}
-    return (*(replace(column, type=changed.get(column.type, column.type)) for column in columns), _AUTHORIZED)
+    return (*(replace(column, type=changed.get(column.type, column.type)) for column in columns), AUTHORIZED)
 
 
 def _without(columns: Iterable[Column], *names: str) -> tuple[Column, ...]:
@@ -187,7 +191,7 @@ SERIES_BRIEF = View("series-brief", _series(_BRIEF))
 SERIES_SIZE = View(
     "series-size",
     (
-        Column("TotalSizeInBytes", "file_size", T.INTEGER, java=_BIG_DECIMAL),
+        Column("TotalSizeInBytes", "file_size", T.INTEGER, java=BIG_DECIMAL),
         Column("ObjectCount", "image_count", T.INTEGER, java=_BIG_INTEGER),
     ),
 )

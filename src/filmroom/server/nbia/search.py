@@ -33,15 +33,18 @@ class _Beginning:
 
 async def table(service: Service, call: Call) -> Response:
     """Answer an operation that lists rows."""
-    operation = call.operation
-    query = build_query(operation, call.params)
+    query = build_query(call.operation, call.params)
     if query is None:
-        return _nothing(operation)
-    pages = service.catalog.rows(query, call.visible)
+        return _nothing(call.operation)
+    return await table_of(service, call, service.catalog.rows(query, call.visible))
+
+
+async def table_of(service: Service, call: Call, pages: Pages) -> Response:
+    """Answer with rows, in the view and format of the call."""
     # One trip to the thread pool for most answers: first page, encoding, and the end of it.
     beginning = await service.in_thread(lambda: _begin(call, pages))
     if beginning is None:
-        return _nothing(operation)
+        return _nothing(call.operation)
     headers = {}
     if (filename := attachment_name(beginning.fmt)) is not None:
         headers["Content-Disposition"] = f'attachment; filename="{filename}"'
@@ -64,7 +67,7 @@ def _begin(call: Call, pages: Pages) -> _Beginning | None:
         if call.operation.no_rows != "null_row":
             return None
         first = [{column.source: None for column in view.columns}]
-    fmt = find_format(call.params.get("format"))
+    fmt = _format(call)
     pieces = encode(view, chain([first], pages), fmt)
     content = b""
     for piece in pieces:
@@ -74,7 +77,18 @@ def _begin(call: Call, pages: Pages) -> _Beginning | None:
     return _Beginning(view, fmt, content, None)
 
 
+def _format(call: Call) -> Format:
+    """:raises UnknownFormat:"""
+    # Where the operation knows no such parameter, it says nothing.
+    given = call.params.get("format") if "format" in call.operation.parameter_names else None
+    if call.operation.attached_csv and (not given or given.lower() == "csv"):
+        return Format.CSV_DOWNLOAD
+    return find_format(given)
+
+
 def _nothing(operation: Operation) -> Response:
+    if operation.no_rows == "list":
+        return Response("[]", media_type="application/json")
     # No content type: clients look at the length, and NBIA names none.
     return Response(status_code=204 if operation.no_rows == "no_content" else 200)
 

@@ -6,6 +6,7 @@ One module per group; the versions of a group are one table and the functions th
 from __future__ import annotations
 
 from filmroom.wire.operation import ROOTS, Operation, build_query, encode_params, read_parameters
+from filmroom.wire.operations.advanced import ADVANCED_OPERATIONS
 from filmroom.wire.operations.search import SEARCH_OPERATIONS
 
 __all__ = [
@@ -18,7 +19,7 @@ __all__ = [
     "read_parameters",
 ]
 
-OPERATIONS: tuple[Operation, ...] = (*SEARCH_OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (*SEARCH_OPERATIONS, *ADVANCED_OPERATIONS)
 
 _BY_KEY = {(operation.version, operation.name): operation for operation in OPERATIONS}
 

@@ -1,0 +1,26 @@
+"""Tables about series that a request names: bulk metadata, and which of them are denied."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.responses import Response
+
+from filmroom.model.queries import FindSeriesRecords
+from filmroom.server.nbia.search import table_of
+from filmroom.server.service import Call, Service
+
+_NOT_OF_UIDS = re.compile(r"[^0-9.,]")
+
+
+def uid_lists(call: Call, name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the UIDs of a parameter, a tuple per repeated value; what no UID has is dropped."""
+    texts = call.lists.get(name) or (call.params[name],)
+    return tuple(tuple(uid for uid in _NOT_OF_UIDS.sub("", text).split(",") if uid) for text in texts)
+
+
+async def table(service: Service, call: Call) -> Response:
+    """``getSeriesMetadata`` and its relatives: rows in the order of the lists."""
+    return await table_of(
+        service, call, service.catalog.rows(FindSeriesRecords(uid_lists(call, "list")), call.visible)
+    )
