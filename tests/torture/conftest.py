@@ -243,12 +243,12 @@ def victim(tmp_path: Path) -> Iterator[Victim]:
 
 
 @pytest.fixture
-def tally(request: pytest.FixtureRequest, pair: str) -> Iterator[Callable[[str], Tally]]:
+def tally(pair: str) -> Iterator[Callable[..., Tally]]:
     """Return a maker of rows, which are printed and kept at the end of a test that passed."""
     made: list[Tally] = []
 
-    def make(operation: str) -> Tally:
-        made.append(Tally(operation, pair))
+    def make(operation: str, on: str = pair) -> Tally:
+        made.append(Tally(operation, on))
         return made[-1]
 
     yield make
@@ -258,6 +258,12 @@ def tally(request: pytest.FixtureRequest, pair: str) -> Iterator[Callable[[str],
         if table:
             with Path(table).open("a") as file:
                 file.write(f"{row}\n")
+
+
+@pytest.fixture
+def archive_of() -> Callable[[ArchiveAddress], Archive]:
+    """Return what makes an archive of an address."""
+    return Archive
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ class Database:
         """Let one process at a time make a new catalogue; the others wait and find it made."""
         path = self.path
         if path is None:
-            with self._write.connect() as connection:
+            with _translated(), self._write.connect() as connection:
                 connection.execute(sa.select(sa.func.pg_advisory_lock(_CREATION_LOCK)))
                 try:
                     yield
