@@ -20,7 +20,7 @@ _BATCH = 500
 
 def measure(context: Context) -> Section:
     """Measure both engines."""
-    total = int(os.environ.get("FILMROOM_BENCH_GROWTH", "60000" if context.quick else "1000000"))
+    total = int(os.environ.get("FILMROOM_BENCH_GROWTH", "40000" if context.quick else "1000000"))
     section = Section(
         "Growth of the catalogue",
         header=(
