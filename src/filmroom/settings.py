@@ -48,6 +48,31 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("metrics_from_anywhere", "no", "Serve /metrics to more than this machine.", kind="switch"),
     Setting("agreement_file", "", "Text file with the site's user agreement, put into each LICENSE."),
+    Setting("access_token_seconds", "7200", "Seconds for which an access token is valid.", kind="integer"),
+    Setting(
+        "refresh_token_seconds",
+        "2592000",
+        "Seconds for which a refresh token is valid, counted from the last use.",
+        kind="integer",
+    ),
+    Setting(
+        "login_failures_per_minute",
+        "10",
+        "Wrong passwords of one login after which it must wait; five times as many of one address.",
+        kind="integer",
+    ),
+    Setting(
+        "login_in_query",
+        "no",
+        "Issue tokens to GET with the password in the address, as clients of before 2023 ask.",
+        kind="switch",
+    ),
+    Setting(
+        "compat_empty_401",
+        "no",
+        "Answer lists that need a token without a valid one with 200 and nothing, as NBIA did.",
+        kind="switch",
+    ),
     Setting("ingest_processes", "0", "Processes that read files at ingest; 0: one per core.", kind="integer"),
     Setting(
         "ingest_lease",

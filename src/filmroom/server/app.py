@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -14,16 +14,19 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, request_response
+from starlette.types import ASGIApp
 
 from filmroom import settings
 from filmroom.catalog import Catalog
 from filmroom.errors import InvalidInput
 from filmroom.model.access import VisibleSet
+from filmroom.model.accounts import TokenLifetimes
 from filmroom.model.queries import FindValues
 from filmroom.server import pages
 from filmroom.server.audit import Audit
 from filmroom.server.endpoint import OPERATION_KEY, Endpoints
+from filmroom.server.login import LOGOUT_PATHS, TOKEN_PATHS, Login, LoginOptions
 from filmroom.server.metrics import CONTENT_TYPE, Metrics
 from filmroom.server.openapi import openapi_document
 from filmroom.server.requests import RequestRecorder
@@ -43,19 +46,34 @@ class ServerOptions:
     metrics_from_anywhere: bool = False
     public_url: str = ""
     s3_redirect: bool = False
+    login: LoginOptions = field(default_factory=LoginOptions)
+    empty_401: bool = False
 
     @classmethod
     def from_settings(cls) -> ServerOptions:
         """Take everything from the environment.
 
-        :raises InvalidInput: when the agreement file cannot be read as text.
+        :raises InvalidInput: when the agreement file cannot be read as text, or a number is none.
         """
         return cls(
             agreement=_agreement(settings.get("agreement_file")),
             metrics_from_anywhere=settings.get_switch("metrics_from_anywhere"),
             public_url=settings.get("public_url").rstrip("/"),
             s3_redirect=settings.get_switch("s3_redirect"),
+            login=LoginOptions(
+                TokenLifetimes(_positive("access_token_seconds"), _positive("refresh_token_seconds")),
+                failures_per_minute=_positive("login_failures_per_minute"),
+                in_query=settings.get_switch("login_in_query"),
+            ),
+            empty_401=settings.get_switch("compat_empty_401"),
         )
+
+
+def _positive(name: str) -> int:
+    value = settings.get_integer(name)
+    if value < 1:
+        raise InvalidInput(f"The setting {name} must be at least 1, not {value}.")
+    return value
 
 
 def _agreement(path: str) -> str:
@@ -92,6 +110,7 @@ def create_app(
         metrics,
         agreement=options.agreement,
         redirects=options.s3_redirect,
+        empty_401=options.empty_401,
     )
 
     @asynccontextmanager
@@ -106,6 +125,7 @@ def create_app(
 
     return Starlette(
         routes=[
+            *_login_routes(Login(service, options.login)),
             Route("/nbia-api/{operation:path}", _with_cors(Endpoints(service, OPERATIONS))),
             *_site_routes(service, options),
         ],
@@ -115,10 +135,18 @@ def create_app(
     )
 
 
-def _with_cors(endpoints: Endpoints) -> CORSMiddleware:
+def _login_routes(login: Login) -> list[Route]:
+    token, logout = (_with_cors(request_response(each)) for each in (login.token, login.logout))
+    return [
+        *(Route(path, token) for path in TOKEN_PATHS),
+        *(Route(path, logout) for path in LOGOUT_PATHS),
+    ]
+
+
+def _with_cors(app: ASGIApp) -> CORSMiddleware:
     """Let pages of every origin use the API; the rest of the server is not theirs."""
     return CORSMiddleware(
-        endpoints,
+        app,
         allow_origins=["*"],
         allow_methods=["GET", "POST", "HEAD", "OPTIONS", "PUT"],
         allow_headers=[

@@ -12,15 +12,15 @@ from starlette.types import Receive, Scope, Send
 from filmroom.errors import (
     AccessDenied,
     InvalidInput,
-    LoginRequired,
     MissingParameter,
     RequestTooLarge,
     UnknownParameter,
 )
-from filmroom.model.access import PUBLIC, Viewer, VisibleSet
+from filmroom.model.access import PUBLIC, VisibleSet
 from filmroom.server.errors import error_response
 from filmroom.server.nbia import bulk, images, search
 from filmroom.server.service import Call, Service
+from filmroom.server.viewers import viewer_of
 from filmroom.server.zip_response import RangedResponse
 from filmroom.wire.operation import ROOTS, Action, Operation
 
@@ -28,7 +28,6 @@ OPERATION_KEY = "filmroom.operation"
 REQUEST_ID_KEY = "filmroom.request_id"
 """Keys of the connection scope: the operation's name for log and metrics, the request's identifier."""
 
-_GUEST_TOKEN = "Bearer undefined"  # noqa: S105 - what browsers send for a token that they do not have
 _MOST_PARAMETERS = 1_000
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _LARGEST_FORM = 2 * 1024 * 1024
@@ -88,18 +87,6 @@ def _check(operation: Operation, params: Mapping[str, object]) -> None:
             raise MissingParameter(operation.missing_text)
 
 
-def _viewer(operation: Operation, request: Request) -> Viewer:
-    """Return who asks. :raises AccessDenied: for a token, since this server issues none yet."""
-    if operation.auth == "public":
-        return PUBLIC
-    token = request.headers.get("authorization")
-    if token is None and operation.auth == "required":
-        raise LoginRequired("This operation needs an access token.")
-    if token is None or token == _GUEST_TOKEN:
-        return PUBLIC
-    raise AccessDenied("The access token is not valid.")
-
-
 _HANDLERS: dict[Action, Handler] = {
     "table": search.table,
     "digest": search.digest,
@@ -146,14 +133,18 @@ class Endpoints:
             else:
                 values = _all_values(scope["query_string"], _MOST_PARAMETERS)
             _check(operation, values)
-            viewer = _viewer(operation, request)
+            viewer = await viewer_of(self._service, request, operation.auth)
             call = Call(
                 operation,
                 {name: given[0] for name, given in values.items()},
-                VisibleSet(viewer, operation.scope),
+                VisibleSet(PUBLIC if operation.public_only else viewer, operation.scope),
                 request,
                 {p.name: tuple(values.get(p.name, ())) for p in operation.parameters if p.repeated},
             )
             return await _HANDLERS[operation.action](self._service, call)
         except Exception as error:  # noqa: BLE001 - the table of errors decides, and logs what it must
+            return error_response(error, scope.get(REQUEST_ID_KEY, ""))
+        except AccessDenied as error:
+            if self._service.empty_401 and operation.auth == "required" and operation.action == "table":
+                return Response()
             return error_response(error, scope.get(REQUEST_ID_KEY, ""))

@@ -26,8 +26,12 @@ _THREADS = 16
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One archive as it is served. ``agreement`` is the site's user agreement, put into each LICENSE;
-    ``redirects`` whether clients of one image may be sent to a remote store."""
+    """One archive as it is served.
+
+    ``agreement`` is the site's user agreement, put into each LICENSE. ``redirects``: whether clients of one
+    image may be sent to a remote store. ``empty_401``: lists that need a token answer without one as NBIA
+    did, with nothing.
+    """
 
     catalog: Catalog
     store: Store
@@ -35,6 +39,7 @@ class Service:
     audit: Audit
     metrics: Metrics
     agreement: str = ""
+    empty_401: bool = False
     redirects: bool = False
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_THREADS))
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from filmroom.settings import ArchiveAddress
+
+if TYPE_CHECKING:
+    from filmroom.server.login import LoginOptions
 
 
 @contextlib.contextmanager
@@ -17,6 +21,8 @@ def running_server(
     agreement: str = "",
     metrics_from_anywhere: bool = False,
     s3_redirect: bool = False,
+    login: LoginOptions | None = None,
+    empty_401: bool = False,
     timeout: float = 30,
 ) -> Iterator[str]:
     """Serve an archive on a free port and give its URL; make an empty archive where none is.
@@ -27,10 +33,15 @@ def running_server(
     from filmroom.catalog import Catalog
     from filmroom.server import run
     from filmroom.server.app import ServerOptions
+    from filmroom.server.login import LoginOptions
 
     Catalog.create(address.database_url).close()
     options = ServerOptions(
-        agreement=agreement, metrics_from_anywhere=metrics_from_anywhere, s3_redirect=s3_redirect
+        agreement=agreement,
+        metrics_from_anywhere=metrics_from_anywhere,
+        s3_redirect=s3_redirect,
+        login=login or LoginOptions(),
+        empty_401=empty_401,
     )
     ready = threading.Event()
     bound = run.bind(host, 0)
