@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from filmroom.errors import StoreFull
-from filmroom.ingest.packing import SHARED_BYTES, TaskPacks
+from filmroom.ingest.packing import SHARED_BYTES, TaskPacks, delivery_order
 from filmroom.model.entities import Location
 from filmroom.store.local import LocalStore
+
+FIRST = delivery_order({"sop_instance_uid": "1"})
 
 
 def content(store: LocalStore, location: Location) -> bytes:
@@ -26,7 +28,7 @@ def test_small_series_share_an_object_and_large_ones_do_not(tmp_path: Path) -> N
     for index in range(2):
         for uid, parts in given.items():
             if index < len(parts):
-                assert packs.add(uid, parts[index]) == (uid, index)
+                assert packs.add(uid, parts[index], FIRST) == (uid, index)
     locations = packs.write()
     assert {uid: [content(store, place) for place in places] for uid, places in locations.items()} == given
     keys = {uid: {place.key for place in places} for uid, places in locations.items()}
@@ -39,17 +41,41 @@ def test_small_series_share_an_object_and_large_ones_do_not(tmp_path: Path) -> N
 def test_one_small_series_has_its_own_object(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     packs = TaskPacks(store)
-    packs.add("a", b"a1")
-    packs.add("big", b"x" * SHARED_BYTES)
+    packs.add("a", b"a1", FIRST)
+    packs.add("big", b"x" * SHARED_BYTES, FIRST)
     locations = packs.write()
     assert locations["a"][0].key != locations["big"][0].key
+
+
+def test_instances_lie_in_the_order_of_delivery(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    packs = TaskPacks(store)
+    in_order = [
+        {"sop_instance_uid": "2"},
+        {"sop_instance_uid": "3"},
+        {"instance_number": -1, "sop_instance_uid": "8"},
+        {"instance_number": 2, "sop_instance_uid": "9"},
+        {"instance_number": 10, "sop_instance_uid": "7"},
+        {"acquisition_number": 1, "sop_instance_uid": "6"},
+        {"acquisition_number": 1, "instance_number": 1, "sop_instance_uid": "5"},
+        {"acquisition_number": 2, "instance_number": 1, "sop_instance_uid": "4"},
+    ]
+    came = [5, 0, 7, 2, 6, 4, 1, 3]
+    for series in ("a", "b"):
+        for index in came:
+            packs.add(series, f"{series}{index}".encode(), delivery_order(in_order[index]))
+    locations = packs.write()
+    for series, places in locations.items():
+        assert [content(store, place) for place in places] == [f"{series}{n}".encode() for n in came]
+        by_offset = sorted(zip(came, places, strict=True), key=lambda pair: pair[1].offset)
+        assert [index for index, _ in by_offset] == list(range(8))
 
 
 def test_what_was_written_can_be_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LocalStore(tmp_path)
     packs = TaskPacks(store)
     for uid in ("big", "a", "b"):
-        packs.add(uid, b"x" * (SHARED_BYTES if uid == "big" else 3))
+        packs.add(uid, b"x" * (SHARED_BYTES if uid == "big" else 3), FIRST)
     write, calls = LocalStore.write, []
 
     def full(self: LocalStore, key: str, chunks: Any) -> Any:

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from filmroom.errors import StoreError
 from filmroom.model.entities import Location, SeriesContent, StoredInstance
-from filmroom.server.object_stream import runs
+from filmroom.server.object_stream import steps
 from filmroom.server.zip_response import ZipResponse
 from filmroom.store import open_store
 from filmroom.store.content import ContentReader
@@ -287,14 +287,31 @@ def test_clients_that_leave_end_the_requests(site):
     assert threading.active_count() <= before + 12, "only the thread pool"
 
 
+def planned(site, uid):
+    content, _ = site.series[uid]
+    layout = series_zip(content, names="numbered", licence=None, md5=False)
+    return list(steps(layout.segments(), ContentReader(site.store)))
+
+
 def test_runs_join_neighbours_only(site):
     locations = site.add("1.2", files_of(6, 1000), [0, 1, 2, 4, 5, 3])
-    content, _ = site.series["1.2"]
-    layout = series_zip(content, names="numbered", licence=None, md5=False)
-    found = list(runs(layout.segments(), ContentReader(site.store)))
-    assert [(run.start, run.end, len(run.instances)) for run in found] == [
-        (0, 3000, 3),
-        (4000, 6000, 2),
-        (3000, 4000, 1),
+    plan = planned(site, "1.2")
+    assert [(run.start, run.end, len(run.instances), count) for run, count in plan] == [
+        (0, 3000, 3, 3000),
+        (4000, 6000, 2, 2000),
+        (3000, 4000, 1, 1000),
     ]
-    assert {run.instances[0].location.key for run in found} == {locations[0].key}
+    assert {run.instances[0].location.key for run, _ in plan} == {locations[0].key}
+
+
+@pytest.mark.parametrize("packs", [2, 7, 20])
+def test_packs_that_take_turns_are_each_read_once_through(site, packs):
+    files = [[os.urandom(40_000) for _ in range(10)] for _ in range(packs)]
+    places = [site.add(f"1.3.{number}", group) for number, group in enumerate(files)]
+    order = [(number, index) for index in range(10) for number in range(packs)]
+    site.put("1.2", [files[n][i] for n, i in order], [places[n][i] for n, i in order])
+    site.check("1.2")
+    runs = {id(run): run for run, _ in planned(site, "1.2")}.values()
+    if packs <= 8:
+        assert len(runs) == packs
+    assert len(site.store.ranges) == len(runs)

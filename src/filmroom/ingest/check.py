@@ -19,7 +19,7 @@ from filmroom.errors import DicomError, InvalidInput, NotDicom, ObjectMissing
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Bystander, Candidate, Refused
 from filmroom.ingest.content import Content
-from filmroom.ingest.packing import TaskPacks
+from filmroom.ingest.packing import TaskPacks, delivery_order
 from filmroom.model.entities import (
     Assignment,
     IncomingInstance,
@@ -250,7 +250,7 @@ class _Task:
             return self._put_in_place(item)
         series = str(item.header.values["series_instance_uid"])
         if content.data is not None and not alone:
-            return self._packs.add(series, content.data)
+            return self._packs.add(series, content.data, delivery_order(item.header.values))
         # On its own, so that it can be taken back without touching its neighbours.
         pack = PackWriter(self._store, series)
         self._lone.append(pack)

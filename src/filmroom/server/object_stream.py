@@ -1,6 +1,7 @@
 """Bytes of objects in a remote store as one stream, in the order in which a body needs them.
 
-Neighbours inside an object are fetched by one request, whatever lies between them in the body. While a
+Neighbours inside an object are fetched by one request, whatever lies between them in the body: also where
+a body takes turns with several objects, of which each is then read from its start to its end. While a
 chunk is being sent the next one is fetched, and the next requests have already been made.
 """
 
@@ -10,10 +11,12 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
 import anyio.to_thread
 
+from filmroom.errors import ObjectChanged
 from filmroom.model.entities import StoredInstance
 from filmroom.store.base import RangeReader
 from filmroom.store.content import ContentReader, ObjectHandle
@@ -21,42 +24,72 @@ from filmroom.store.zip_layout import Segment, StoredSegment
 
 _T = TypeVar("_T")
 
-_RUN_INSTANCES = 1024
+_PLANNED_SEGMENTS = 1024
 _OPEN_RUNS = 8
 _OPEN_BYTES = 4 << 20
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
-    """Neighbouring bytes of one object, and the instances that they are of."""
+    """Neighbouring bytes of one object, and the instances that they are of; and how far they were read."""
 
     start: int
     end: int
     instances: list[StoredInstance] = field(default_factory=list)
+    opening: asyncio.Task[RangeReader] | None = None
+    ahead: asyncio.Task[bytes] | None = None
+    chunk: memoryview = field(default_factory=lambda: memoryview(b""))
+    left: int = 0
+
+    def give_up(self) -> None:
+        """End what is on its way."""
+        for task in (self.opening, self.ahead):
+            if task is not None:
+                task.cancel()
+        self.opening = self.ahead = None
 
 
-def runs(segments: Iterable[Segment], reader: ContentReader) -> Iterator[Run]:
-    """Join the stored segments of remote objects, as far as they follow each other there."""
-    run: Run | None = None
+Step = tuple[Run, int]
+"""Take so many bytes from a run."""
+
+
+def steps(segments: Iterable[Segment], reader: ContentReader) -> Iterator[Step]:
+    """Plan the stored segments of remote objects: from which run each of them is taken.
+
+    A run goes on while its object's segments follow each other there, whatever comes between them here. So
+    many objects as may be open at once take turns; the plan is made piece by piece.
+    """
+    remote = (
+        segment
+        for segment in segments
+        if isinstance(segment, StoredSegment) and not reader.is_local(segment.instance.location)
+    )
+    while True:
+        planned = _planned(islice(remote, _PLANNED_SEGMENTS))
+        if not planned:
+            return
+        yield from planned
+
+
+def _planned(segments: Iterable[StoredSegment]) -> list[Step]:
+    growing: dict[str, Run] = {}  # by object, the longest unused first
+    planned: list[Step] = []
     for segment in segments:
-        if not isinstance(segment, StoredSegment) or reader.is_local(segment.instance.location):
-            continue
         location = segment.instance.location
         start = location.offset + segment.offset
-        if (
-            run is not None
-            and run.end == start
-            and run.instances[-1].location.key == location.key
-            and len(run.instances) < _RUN_INSTANCES
-        ):
-            run.end += segment.length
-            run.instances.append(segment.instance)
-            continue
-        if run is not None:
-            yield run
-        run = Run(start, start + segment.length, [segment.instance])
-    if run is not None:
-        yield run
+        run = growing.pop(location.key, None)
+        if run is None or run.end != start:
+            run = Run(start, start)
+        growing[location.key] = run
+        if len(growing) > _OPEN_RUNS:
+            del growing[next(iter(growing))]
+        run.end += segment.length
+        run.instances.append(segment.instance)
+        if planned and planned[-1][0] is run:
+            planned[-1] = (run, planned[-1][1] + segment.length)
+        else:
+            planned.append((run, segment.length))
+    return planned
 
 
 def _task(work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
@@ -67,75 +100,97 @@ def _task(work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
 
 
 class ObjectStream:
-    """The bytes of runs, one after the other. Close it always.
+    """The bytes of a plan, one step after the other. Close it always.
 
-    Memory: the chunk in hand, the next one, and what the system's sockets hold of the requests made ahead.
+    Memory: the chunk in hand and the next one, what is left of the chunks of the other open runs, and what
+    the system's sockets hold of the requests made ahead.
     """
 
-    def __init__(self, reader: ContentReader, wanted: Iterator[Run]) -> None:
+    def __init__(self, reader: ContentReader, plan: Iterator[Step]) -> None:
         self._reader = reader
-        self._wanted = wanted
-        self._opening: deque[tuple[int, asyncio.Task[RangeReader]]] = deque()
-        self._current: RangeReader | None = None
-        self._ahead: asyncio.Task[bytes] | None = None
-        self._chunk = memoryview(b"")
+        self._plan = plan
+        self._next: deque[Step] = deque()
+        self._open: dict[Run, None] = {}
+        self._run: Run | None = None
+        self._left = 0  # bytes of the present step
 
     async def prepare(self) -> None:
         """Open the first run, so that its errors show before anything is promised. :raises StoreError:"""
-        self._open_ahead()
-        if self._opening:
-            await asyncio.shield(self._opening[0][1])
+        self._take_step()
+        if self._run is not None and self._run.opening is not None:
+            await asyncio.shield(self._run.opening)
 
     async def fill(self, view: memoryview) -> None:
         """Fill ``view`` with the bytes that come next. :raises StoreError:"""
         filled = 0
         while filled < len(view):
-            if not self._chunk:
-                self._chunk = memoryview(await self._next_chunk())
-            count = min(len(self._chunk), len(view) - filled)
-            view[filled : filled + count] = self._chunk[:count]
-            self._chunk = self._chunk[count:]
+            if self._left == 0:
+                self._take_step()
+            run = self._run
+            if run is None:
+                raise ValueError("More bytes are wanted than were planned.")
+            if not run.chunk:
+                run.chunk = memoryview(await self._next_chunk(run))
+            count = min(len(run.chunk), len(view) - filled, self._left)
+            view[filled : filled + count] = run.chunk[:count]
+            run.chunk = run.chunk[count:]
+            run.left -= count
+            self._left -= count
             filled += count
+            if run.left == 0:
+                run.give_up()
+                self._open.pop(run, None)
 
     def close(self) -> None:
         """Give up what is on its way."""
-        for task in (self._ahead, *(task for _, task in self._opening)):
-            if task is not None:
-                task.cancel()
-        self._ahead = self._current = None
-        self._opening.clear()
-        self._wanted = iter(())
+        for run in self._open:
+            run.give_up()
+        self._open.clear()
+        self._next.clear()
+        self._plan = iter(())
+        self._run, self._left = None, 0
 
-    async def _next_chunk(self) -> bytes:
-        chunk = await (self._ahead or self._read())
-        self._ahead = _task(self._read())
+    def _take_step(self) -> None:
+        self._look_ahead()
+        self._run, self._left = self._next.popleft() if self._next else (None, 0)
+
+    def _look_ahead(self) -> None:
+        """Make the requests of the next steps: of one, and more as long as few bytes are waiting."""
+        waiting = 0
+        seen = 0
+        while len(self._open) < _OPEN_RUNS or seen == 0:
+            if seen == len(self._next):
+                step = next(self._plan, None)
+                if step is None:
+                    return
+                self._next.append(step)
+            run, count = self._next[seen]
+            if run not in self._open:
+                if seen > 1 and waiting >= _OPEN_BYTES:
+                    return
+                run.left = run.end - run.start
+                run.opening = _task(self._open_run(run))
+                self._open[run] = None
+            waiting += count
+            seen += 1
+            if seen > _OPEN_RUNS:
+                return
+
+    async def _next_chunk(self, run: Run) -> bytes:
+        """Return a run's next bytes and begin to fetch those after them."""
+        chunk = await (run.ahead or self._read(run))
+        run.ahead = _task(self._read(run)) if len(chunk) < run.left else None
         return chunk
 
-    async def _read(self) -> bytes:
-        """Return the next bytes from the store, of the next run when one has ended."""
-        while True:
-            if self._current is None:
-                if not self._opening:
-                    return b""
-                self._current = await self._opening[0][1]
-                self._opening.popleft()
-                self._open_ahead()
-            chunk = await self._current.read()
-            if chunk:
-                return chunk
-            self._current = None
+    async def _read(self, run: Run) -> bytes:
+        if run.opening is None:
+            raise ValueError("The run is not open.")
+        chunk = await (await run.opening).read()
+        if not chunk:
+            raise ObjectChanged(f"The object {run.instances[0].location.key} ends early.")
+        return chunk
 
-    def _open_ahead(self) -> None:
-        """Make the next requests: one, and more as long as they are for few bytes."""
-        waiting = sum(length for length, _ in self._opening)
-        while len(self._opening) < _OPEN_RUNS and (not self._opening or waiting < _OPEN_BYTES):
-            run = next(self._wanted, None)
-            if run is None:
-                return
-            self._opening.append((run.end - run.start, _task(self._open(run))))
-            waiting += run.end - run.start
-
-    async def _open(self, run: Run) -> RangeReader:
+    async def _open_run(self, run: Run) -> RangeReader:
         handle, reader = await self._reader.open_range(
             run.instances[0].location, run.start, run.end - run.start
         )

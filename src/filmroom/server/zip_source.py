@@ -19,7 +19,7 @@ import anyio.to_thread
 
 from filmroom.errors import ObjectChanged
 from filmroom.model.entities import Location, StoredInstance
-from filmroom.server.object_stream import ObjectStream, runs
+from filmroom.server.object_stream import ObjectStream, steps
 from filmroom.store.content import ContentReader, ObjectHandle, crc32
 from filmroom.store.zip_layout import LiteralSegment, Segment, StoredSegment
 
@@ -127,7 +127,7 @@ class SegmentSource:
 
     async def _prepare_remote(self) -> None:
         """Ask for the first bytes, and meanwhile whether the other objects are there, if they are few."""
-        self._remote = ObjectStream(self._reader, runs(self._body.segments(*self._range), self._reader))
+        self._remote = ObjectStream(self._reader, steps(self._body.segments(*self._range), self._reader))
         remote = [location for location in self._first_objects() if not self._reader.is_local(location)]
         others = remote[1:] if len(remote) <= _CHECKED_REMOTE else []
         checks = [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
     from obstore.store import S3Store as Bucket
 
-NETWORK_CHUNK = 512 << 10
+NETWORK_CHUNK = 256 << 10
 """Least bytes that are handed over at once, but at the end."""
 
 ATTEMPTS = 4
