@@ -169,4 +169,4 @@ def test_an_upgraded_archive_answers_as_it_did(old: str) -> None:
         # The run that was interrupted under the old program goes on; its files are looked at again.
         again = catalog.begin_run("0" * 64, "{}", "here o", 60)
         assert again.resumed
-        assert list(catalog.finished_sources(again.id)) == []
+        assert list(catalog.batches(again.id, "done")) == []

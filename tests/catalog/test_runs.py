@@ -135,8 +135,8 @@ def test_a_resumed_run_keeps_what_is_done_and_what_living_helpers_do(catalog: Ca
     assert lease(catalog, run, "gone").id == silent
     let_run_out(catalog, silent)
     assert catalog.begin_run("k", "{}", "here o", 60).resumed
-    assert list(catalog.finished_sources(run)) == ["file 0"]
-    assert list(catalog.leased_sources(run)) == ["file 1"]
+    assert [b.sources for b in catalog.batches(run, "done")] == [["file 0"]]
+    assert [b.sources for b in catalog.batches(run, "leased")] == [["file 1"]]
     assert catalog.unfinished_batches(run) == 1
     assert catalog.batch_records(run, set()) == [(done, {"stored": 0})]
     assert catalog.batch_records(run, {done}) == []

@@ -219,7 +219,7 @@ def test_a_run_is_resumed_by_its_key_until_it_ends(catalog: Catalog, make: Make)
     catalog.commit_batch(first, [make()])
     again = catalog.begin_run("k")
     assert (again.id, again.resumed) == (run.id, True)
-    assert list(catalog.finished_sources(again.id)) == ["a", "b"]
+    assert [batch.sources for batch in catalog.batches(again.id, "done")] == [["a", "b"]]
     catalog.end_run(run.id, {"stored": 1})
     assert catalog.begin_run("k").resumed is False
 

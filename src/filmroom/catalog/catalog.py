@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import sqlalchemy as sa
 
@@ -177,21 +177,14 @@ class Catalog:
         with self._database.reading() as connection:
             return sum(len(runs.batch_ids(connection, run_id, state)) for state in ("open", "leased"))
 
-    def finished_sources(self, run_id: int) -> Iterator[Any]:
-        """Yield the sources of the batches of a run that are done."""
-        return self._sources(run_id, "done")
-
-    def leased_sources(self, run_id: int) -> Iterator[Any]:
-        """Yield the sources of the batches of a run that somebody works on."""
-        return self._sources(run_id, "leased")
-
-    def _sources(self, run_id: int, state: str) -> Iterator[Any]:
+    def batches(self, run_id: int, state: Literal["open", "leased", "done"]) -> Iterator[runs.Batch]:
+        """Yield the batches of a run that are in a state, in the order in which they were added."""
         with self._database.reading() as connection:
-            batches = runs.batch_ids(connection, run_id, state)
-        for batch_id in batches:
+            found = runs.batch_ids(connection, run_id, state)
+        for batch_id in found:
             with self._database.reading() as connection:
                 sources = runs.batch_sources(connection, batch_id)
-            yield from sources
+            yield runs.Batch(batch_id, run_id, sources)
 
     def batch_records(self, run_id: int, known: set[int]) -> list[tuple[int, dict[str, Any]]]:
         """Return what was recorded of the batches of a run that are done, but for those ``known`` by id."""

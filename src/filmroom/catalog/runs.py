@@ -47,7 +47,7 @@ class OpenRun:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A leased batch: ``sources`` as they were added."""
+    """A batch: ``sources`` as they were added."""
 
     id: int
     run_id: int

@@ -84,7 +84,7 @@ def join_ingests(
         finally:
             with suppress(FilmroomError):  # the journal stays, and the next ingest here sweeps
                 sweep(journal, catalog, store)
-                journal.finish()
+                journal.finish(for_ever=True)
 
 
 @dataclass(kw_only=True, eq=False)

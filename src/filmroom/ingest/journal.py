@@ -63,9 +63,11 @@ class Journal:
         for file in self.folder.glob("*.keys"):
             file.unlink()
 
-    def finish(self) -> None:
-        """Remove the journal of a run that is complete."""
+    def finish(self, *, for_ever: bool = False) -> None:
+        """Remove the journal of a run that is complete; its lock too if no other will have its key."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        if for_ever:
+            self.folder.with_name(f"{self.folder.name}.lock").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the lock back."""

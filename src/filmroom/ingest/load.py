@@ -244,11 +244,12 @@ class _Run:
 
     def _recall(self, run_id: int) -> None:
         """Learn what earlier attempts did, and what helpers of theirs are still at."""
-        rows = self.catalog.finished_sources(run_id)
-        self._finished = {_fingerprint(Candidate.of_row(row)) for row in rows}
-        rows = self.catalog.leased_sources(run_id)
-        self._leased = {_fingerprint(Candidate.of_row(row)) for row in rows}
-        self._known = {batch_id for batch_id, _ in self.catalog.batch_records(run_id, set())}
+        # In this order, for helpers may be finishing batches at this moment.
+        for batch in self.catalog.batches(run_id, "leased"):
+            self._leased.update(_fingerprint(Candidate.of_row(row)) for row in batch.sources)
+        for batch in self.catalog.batches(run_id, "done"):
+            self._finished.update(_fingerprint(Candidate.of_row(row)) for row in batch.sources)
+            self._known.add(batch.id)
 
     # -- the loop ------------------------------------------------------------------------------------
 
