@@ -6,21 +6,27 @@ import datetime as dt
 import hashlib
 import http.client
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+import sqlalchemy as sa
 from pydicom import Dataset
 from pydicom.config import disable_value_validation
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from filmroom.catalog import Catalog
+from filmroom.catalog.schema import instance
+from filmroom.model.access import Role
+from filmroom.model.accounts import Grant, TokenLifetimes
 from filmroom.model.attributes import ATTRIBUTES
 from filmroom.model.entities import Assignment, IncomingInstance, Licence, ReadInstance
+from filmroom.model.naming import uid_digest
 from filmroom.settings import ArchiveAddress
 from filmroom.store import open_store
 from filmroom.store.packs import PackWriter
@@ -176,6 +182,11 @@ class Answer:
     def text(self) -> str:
         return self.body.decode()
 
+    @property
+    def steady(self) -> bytes:
+        """The body without the moments that a manifest is named after."""
+        return re.sub(rb"(databasketId=[^\n]*?-)[-_0-9]+\.tcia", rb"\1.tcia", self.body)
+
 
 def ask_server(url: str, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
     """Ask a server once, over a connection of its own; header names are written with ``_`` for ``-``."""
@@ -203,8 +214,16 @@ class Live:
     fetched_only: Made  # visibility 12
     hidden: Made  # visibility 0
     restricted: Made
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Access tokens: of the guest, of an account without and of one with a grant on ``restricted``."""
 
     agreement = AGREEMENT
+
+    def image_id(self, made: Made) -> str:
+        """The internal number of a series' first instance."""
+        statement = sa.select(instance.c.id).where(instance.c.uid_digest == uid_digest(made.first))
+        with self.archive.catalog._database.reading() as connection:
+            return str(connection.scalar(statement))
 
     def get(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """Ask for a path."""
@@ -238,6 +257,27 @@ class Live:
         return ask_server(
             self.url, f"{root}/{operation}{'?' if text else ''}{text}", method or "GET", **headers
         )
+
+
+def tokens_of(archive: Archive) -> dict[str, str]:
+    """Make the accounts of the table of viewers, and log them in."""
+    accounts = archive.catalog.accounts()
+    for login in ("stranger", "grantee", "member"):
+        accounts.add(login, f"password of {login}")
+    accounts.add_group("readers")
+    accounts.set_member("readers", "member", member=True)
+    for holder in ({"user": "grantee"}, {"group": "readers"}):
+        archive.catalog.grants().add(Grant("Closed", "Closed", Role.READ.value, **holder))
+    # Any other role, and the same role elsewhere, open nothing.
+    for role in Role:
+        collection = "Open-CT" if role is Role.READ else "Closed"
+        archive.catalog.grants().add(Grant(collection, None, role.value, user="stranger"))
+    lasting = TokenLifetimes()
+    issued = {
+        login: archive.catalog.tokens().log_in(login, f"password of {login}", lasting).access
+        for login in ("stranger", "grantee", "member")
+    }
+    return {"guest": "undefined", **issued}
 
 
 FULL: dict[str, Any] = {
@@ -309,7 +349,7 @@ def live(session_address: ArchiveAddress) -> Iterator[Live]:
         ),
     )
     with running_server(archive.address, agreement=AGREEMENT) as url:
-        yield Live(url, archive, made.full, made.bare, made.fetched_only, made.hidden, made.restricted)
+        yield replace(made, url=url, tokens=tokens_of(archive))
     archive.catalog.close()
 
 

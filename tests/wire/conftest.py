@@ -104,6 +104,15 @@ COLUMNS |= {
         ),
         "criteria|count",
     ),
+    "getCollectionDescriptions": (
+        "description|id|collectionDescTimestamp|collectionName|userName|licenseId|descriptionURI"
+    ),
+    "v4/getCollectionDescriptions": "description|id|collectionName|descriptionURI",
+    "getCollectionOrSeriesForDOI": "collection|seriesInstanceUID|thirdPartyAnanlysis",
+    "v4/getCollectionOrSeriesForDOI": "collection|seriesInstanceUID|thirdPartyAnanlysis|authorized",
+    "getLicenses": "longName|id|shortName|licenseURL|licenseText|commercialUse",
+    "getSpeciesTax": "speciesCode|speciesDescription",
+    "v4/getSpeciesTax": "speciesCode|speciesDescription",
     "v4/getCollectionValuesAndCounts": "Collection|Count|Authorized",
     "v4/getModalityValuesAndCounts": "Modality|Count|Authorized",
     "v4/getBodyPartValuesAndCounts": "BodyPart|Count|Authorized",
@@ -150,6 +159,7 @@ COLUMNS |= {
 COLUMNS |= {
     f"v2/{name.removeprefix('v1/')}": names for name, names in COLUMNS.items() if name.startswith("v1/")
 }
+COLUMNS |= dict.fromkeys(("v1/getDeniedSeries", "v4/getDeniedSeries"), "SeriesInstanceUID")
 
 
 @pytest.fixture

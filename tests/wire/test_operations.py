@@ -35,6 +35,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "getImage": ("SeriesInstanceUID* NewFileNames", "SeriesInstanceUID* NewFileNames IncludeMD5"),
     "getImageWithMD5Hash": ("SeriesInstanceUID*",) * 2,
     "getSingleImage": ("SeriesInstanceUID* SOPInstanceUID*",) * 2,
+    "getDCMImage": ("SeriesInstanceUID* IncludeAnnotation MD5Verification",) * 2,
     "getM5HashForImage": ("SOPInstanceUid*", ""),
     "getMD5HashForImage": ("", "SOPInstanceUID*"),
     "getSeriesMetaData": ("SeriesInstanceUID* format", ""),
@@ -51,9 +52,41 @@ ADVANCED: dict[str, str] = {
     "getSeriesMetadata3": "list*",
     "getSeriesMetadata": "list* format",
     "getSeriesMetadataCombined": "list*",
+    "getCollectionDescriptions": "collectionName",
+    "getCollectionOrSeriesForDOI": "DOI CollectionOrSeries",
+    "getSpeciesTax": "",
+    "getCollectionSite": "",
+    "getSitesForSeries": "seriesId*",
+    "getMinMaxTimepoints": "",
+    "getLicenses": "",
+    "getDicomTags": "SeriesUID*",
+    "getDicomTagsByImageID": "imageID*",
+    "getMD5Hierarchy": "SeriesInstanceUID StudyInstanceUID PatientID Collection",
+    "getManifestTextV2": "list* includeAnnotation",
+    "getManifestText": "list* includeAnnotation",
+    "getManifestForCollection": "collection* visibility includeAnnotation",
+    "getManifestFromPatientStudySeries": "patientIDs studyUIDs seriesUIDs anyOrAll includeAnnotation",
+    "hostName": "",
 }
-UNVERSIONED_ONLY = {"getSeriesMetadata2", "getSeriesMetadata3"}
-V4_ONLY = {"getSeriesMetadata", "getSeriesMetadataCombined"}
+UNVERSIONED_ONLY = {
+    "getSeriesMetadata2",
+    "getSeriesMetadata3",
+    "getLicenses",
+    "getManifestTextV2",
+    "hostName",
+}
+V4_ONLY = {"getSeriesMetadata", "getSeriesMetadataCombined", "getManifestText"}
+OTHERS: dict[tuple[str, str], set[str]] = {
+    ("", "getManufacturerTree"): {"Collection", "Modality", "BodyPartExamined"},
+    ("v4", "getManufacturerTree"): set(),
+    ("v1", "getUserAgreementTxt"): set(),
+    ("v1", "getAllSOPClassDefinition"): set(),
+    ("v1", "status"): set(),
+    ("v1", "status/version"): set(),
+    ("v1", "status/database"): set(),
+    ("v1", "getDeniedSeries"): {"seriesList*", "userName", "format"},
+    ("v4", "getDeniedSeries"): {"seriesList*", "userName", "format"},
+}
 
 
 def test_operations_and_parameters_are_those_of_the_guides() -> None:
@@ -73,7 +106,7 @@ def test_operations_and_parameters_are_those_of_the_guides() -> None:
         for index, version in ((0, "v1"), (0, "v2"), (1, "v4"))
         if parameters[index]
     }
-    assert ours == expected
+    assert ours == expected | OTHERS
 
 
 def test_paths_are_those_of_nbia() -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from filmroom.catalog.database import Database
 from filmroom.catalog.pages import Row, in_collection, paged, same_text, whole
-from filmroom.catalog.schema import collection, facet, licence, patient, series, site, study
+from filmroom.catalog.schema import collection, facet, instance, licence, patient, series, site, study
 from filmroom.catalog.series_rows import SERIES_FROM
 from filmroom.catalog.visible import granted_site, visible_series
 from filmroom.model import queries as q
@@ -56,6 +56,8 @@ def _collections(query: q.FindCollections, visible: VisibleSet) -> sa.Select[Any
         collection.c.description,
         collection.c.changed,
         licensed.label("licence_id"),
+        # Who wrote a description is nobody's business; the column is the API's.
+        sa.null().label("user_name"),
         sa.func.coalesce(
             collection.c.description_uri, described.correlate(collection).scalar_subquery()
         ).label("description_uri"),
@@ -122,7 +124,7 @@ def _described(query: q.FindDescribed, visible: VisibleSet) -> sa.Select[Any]:
         columns.append(series.c.series_instance_uid)
         return sa.select(*columns).select_from(SERIES_FROM).where(*conditions)
     return (
-        sa.select(*columns)
+        sa.select(*columns, sa.null().label("series_instance_uid"))
         .select_from(series.join(site, site.c.id == series.c.site_id).join(collection))
         .where(*conditions)
         .distinct()
@@ -141,6 +143,21 @@ def _equipment(query: q.FindEquipment, visible: VisibleSet) -> sa.Select[Any]:
     names = ("manufacturer", "manufacturer_model_name", "software_versions")
     columns = [sa.func.coalesce(series.c[name], "").label(name) for name in names]
     return sa.select(*columns).where(*conditions).distinct().order_by(*columns)
+
+
+def _one_instance(query: q.FindOneInstance, visible: VisibleSet) -> sa.Select[Any]:
+    conditions = [visible_series(visible)]
+    if query.series_instance_uid is not None:
+        conditions.append(series.c.series_instance_uid == query.series_instance_uid)
+    if query.instance_id is not None:
+        conditions.append(instance.c.id == query.instance_id)
+    return (
+        sa.select(series.c.series_instance_uid, instance.c.sop_instance_uid)
+        .select_from(instance.join(series, series.c.id == instance.c.series_key))
+        .where(*conditions)
+        .order_by(instance.c.id)
+        .limit(1)
+    )
 
 
 def _time_points(visible: VisibleSet) -> sa.Select[Any]:
@@ -181,6 +198,8 @@ def read(database: Database, query: q.Query, visible: VisibleSet) -> Iterator[li
             yield from whole(database, _described(query, visible))
         case q.FindEquipment():
             yield from whole(database, _equipment(query, visible))
+        case q.FindOneInstance():
+            yield from whole(database, _one_instance(query, visible))
         case q.TimePoints():
             yield from whole(database, _time_points(visible))
         case _:

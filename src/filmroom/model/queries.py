@@ -132,6 +132,17 @@ class FindVisibleSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class FindOneInstance:
+    """The first catalogued instance of a series, or the one with an internal number.
+
+    Rows: ``series_instance_uid``, ``sop_instance_uid``.
+    """
+
+    series_instance_uid: str | None = None
+    instance_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FindManifestSeries:
     """Visible series of a collection (in its exact case), or of any of some patients, studies or series.
 
@@ -224,6 +235,7 @@ Query = (
     | FindSeriesRecords
     | FindVisibleSeries
     | FindManifestSeries
+    | FindOneInstance
     | HierarchyDigest
     | FindCollections
     | FindSites

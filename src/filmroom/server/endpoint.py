@@ -18,7 +18,7 @@ from filmroom.errors import (
 )
 from filmroom.model.access import PUBLIC, VisibleSet
 from filmroom.server.errors import error_response
-from filmroom.server.nbia import bulk, images, search
+from filmroom.server.nbia import advanced, bulk, images, manifests, search, system, tags
 from filmroom.server.service import Call, Service
 from filmroom.server.viewers import viewer_of
 from filmroom.server.zip_response import RangedResponse
@@ -94,6 +94,16 @@ _HANDLERS: dict[Action, Handler] = {
     "series_zip_with_digests": images.series_with_digests,
     "instance": images.instance,
     "bulk": bulk.table,
+    "denied": bulk.denied,
+    "names": advanced.names,
+    "tree": advanced.tree,
+    "time_points": advanced.time_points,
+    "tags": tags.tags,
+    "manifest": manifests.manifest,
+    "agreement": system.agreement,
+    "sop_classes": system.sop_classes,
+    "status": system.status,
+    "host_name": system.host_name,
 }
 
 
@@ -102,11 +112,7 @@ class Endpoints:
 
     def __init__(self, service: Service, operations: tuple[Operation, ...]) -> None:
         self._service = service
-        self._by_path = {
-            f"{root}/{operation.label}": operation
-            for operation in operations
-            for root in ROOTS
-        }
+        self._by_path = {f"{root}/{operation.label}": operation for operation in operations for root in ROOTS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(scope, receive)
@@ -142,9 +148,9 @@ class Endpoints:
                 {p.name: tuple(values.get(p.name, ())) for p in operation.parameters if p.repeated},
             )
             return await _HANDLERS[operation.action](self._service, call)
-        except Exception as error:  # noqa: BLE001 - the table of errors decides, and logs what it must
-            return error_response(error, scope.get(REQUEST_ID_KEY, ""))
         except AccessDenied as error:
             if self._service.empty_401 and operation.auth == "required" and operation.action == "table":
                 return Response()
+            return error_response(error, scope.get(REQUEST_ID_KEY, ""))
+        except Exception as error:  # noqa: BLE001 - the table of errors decides, and logs what it must
             return error_response(error, scope.get(REQUEST_ID_KEY, ""))

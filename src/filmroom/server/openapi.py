@@ -7,7 +7,7 @@ from typing import Any
 
 from filmroom import __version__
 from filmroom.wire.cells import CellType
-from filmroom.wire.operation import TABLE, Operation
+from filmroom.wire.operation import HTML, JSON, MANIFEST, TABLE, TEXT, Operation
 from filmroom.wire.parameters import Parameter, ParameterKind
 from filmroom.wire.views import Column, View
 
@@ -19,6 +19,7 @@ _JSON_TYPES = {
     CellType.BOOLEAN: "boolean",
 }
 _UNVERSIONED = "unversioned"
+_TEXTS = frozenset({TEXT, HTML, MANIFEST})
 _TABLE_MEDIA = ("application/json", "text/csv", "application/xml", "text/html")
 
 
@@ -109,8 +110,10 @@ def _answers(operation: Operation) -> dict[str, Any]:
             else "Rows.",
             "content": content,
         }
-    elif operation.media == "text/plain":
+    elif operation.media in _TEXTS:
         answers["200"] = _text_answer("Text; zero bytes when there is none.", operation.media)
+    elif operation.media == JSON:
+        answers["200"] = {"description": "JSON.", "content": {JSON: {"schema": {}}}}
     else:
         answers["200"] = {
             "description": "The bytes; a single Range is honoured.",

@@ -89,4 +89,3 @@ DESCRIBED_V4 = View(
     "described-by-doi-v4",
     (*_DESCRIBED, Column("authorized", "", T.CONSTANT, 1, "always 1")),
 )
-DENIED_SERIES = View("denied-series", (Column("SeriesInstanceUID", "series_instance_uid"),), single=True)

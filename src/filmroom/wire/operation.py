@@ -19,12 +19,32 @@ ROOTS = ("/nbia-api/services", "/nbia-api")
 
 Version = Literal["", "v1", "v2", "v4"]
 """The empty one is that of the operations that NBIA calls unversioned."""
-Action = Literal["table", "series_zip", "series_zip_with_digests", "instance", "digest", "bulk"]
+Action = Literal[
+    "table",
+    "bulk",
+    "denied",
+    "names",
+    "tree",
+    "time_points",
+    "tags",
+    "manifest",
+    "digest",
+    "series_zip",
+    "series_zip_with_digests",
+    "instance",
+    "agreement",
+    "sop_classes",
+    "status",
+    "host_name",
+]
 NoRows = Literal["empty", "no_content", "null_row", "list"]
 
 ZIP = "application/octet-stream"
 DICOM = "application/dicom"
 TEXT = "text/plain"
+HTML = "text/html"
+JSON = "application/json"
+MANIFEST = "application/x-nbia-manifest-file"
 TABLE = "table"
 
 

@@ -27,6 +27,14 @@ def _true_text(value: bool) -> str:  # noqa: FBT001 - one value in, its text out
     return "true" if value else "false"
 
 
+def _is_series(text: str) -> bool:
+    return text.lower() == "series"
+
+
+def _series_text(value: bool) -> str:  # noqa: FBT001 - one value in, its text out
+    return "Series" if value else "Collection"
+
+
 def _plain(text: str) -> str:
     return text
 
@@ -47,6 +55,7 @@ class ParameterKind(Enum):
     FORMAT = "format"
     FLAG = "flag"
     SWITCH = "switch"
+    SERIES = "series"
     DATE_YMD = "yyyy/MM/dd"
     DATE_DMY = "dd/MM/yyyy"
     DATE_MDY = "MM-dd-yyyy"
@@ -73,6 +82,9 @@ _FORMS: dict[ParameterKind, _Form] = {
     ParameterKind.FORMAT: _Form(_plain, str, ""),
     ParameterKind.FLAG: _Form(_flag, _flag_text, "Yes, in any case; everything else means no"),
     ParameterKind.SWITCH: _Form(_is_true, _true_text, "true, in any case; everything else means no"),
+    ParameterKind.SERIES: _Form(
+        _is_series, _series_text, "Series, in any case; everything else means collections"
+    ),
     ParameterKind.DATE_YMD: _Form(parse_ymd, _ymd_text, "yyyy/MM/dd or yyyy-MM-dd"),
     ParameterKind.DATE_DMY: _Form(parse_dmy_lenient, _dmy_text, "dd/MM/yyyy, read leniently"),
     ParameterKind.DATE_MDY: _Form(parse_mdy, _mdy_text, "MM-dd-yyyy"),

@@ -199,6 +199,7 @@ SOP_INSTANCE_UIDS = View(
     "sop-instance-uids", (Column("SOPInstanceUID", "sop_instance_uid", doc="(0008,0018)"),), single=True
 )
 SERIES_METADATA = View("series-metadata", _METADATA)
+DENIED_SERIES = View("denied-series", (Column("SeriesInstanceUID", "series_instance_uid"),), single=True)
 
 VIEWS: tuple[View, ...] = (
     COLLECTION_VALUES,
@@ -218,4 +219,5 @@ VIEWS: tuple[View, ...] = (
     SERIES_SIZE,
     SOP_INSTANCE_UIDS,
     SERIES_METADATA,
+    DENIED_SERIES,
 )

@@ -6,7 +6,8 @@ import re
 
 from starlette.responses import Response
 
-from filmroom.model.queries import FindSeriesRecords
+from filmroom.model.access import PUBLIC, VisibleSet
+from filmroom.model.queries import FindSeriesRecords, FindVisibleSeries
 from filmroom.server.nbia.search import table_of
 from filmroom.server.service import Call, Service
 
@@ -24,3 +25,20 @@ async def table(service: Service, call: Call) -> Response:
     return await table_of(
         service, call, service.catalog.rows(FindSeriesRecords(uid_lists(call, "list")), call.visible)
     )
+
+
+async def denied(service: Service, call: Call) -> Response:
+    """``getDeniedSeries``: what the public, or the caller, may not fetch. Nobody else can be asked about."""
+    asked = [uid.strip() for uid in call.params["seriesList"].split(",")]
+    viewer = call.visible.viewer
+    if not viewer.login or call.params.get("userName") != viewer.login:
+        viewer = PUBLIC
+    visible = VisibleSet(viewer, call.visible.scope)
+
+    def refused() -> list[dict[str, str]]:
+        pages = service.catalog.rows(FindVisibleSeries(tuple(asked)), visible)
+        known = {row["series_instance_uid"] for page in pages for row in page}
+        return [{"series_instance_uid": uid} for uid in asked if uid and uid not in known]
+
+    rows = await service.in_thread(refused)
+    return await table_of(service, call, iter([rows] if rows else []))

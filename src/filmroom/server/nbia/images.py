@@ -21,7 +21,7 @@ Names = Literal["numbered", "acquisition"]
 def _values(call: Call) -> dict[str, Any]:
     values = read_parameters(call.operation, call.params)
     assert values is not None  # noqa: S101 - these operations take no dates
-    return values
+    return {**call.operation.fixed, **values}
 
 
 def _denied(call: Call, series_uid: str) -> Response:
@@ -72,14 +72,14 @@ async def _series(service: Service, call: Call, *, names: Names, md5: bool, lice
 
 
 async def series(service: Service, call: Call) -> Response:
-    """``getImage``: LICENSE, the images, and ``md5hashes.csv`` where it is asked for."""
+    """``getImage``, ``getDCMImage``: LICENSE or not, the images, and ``md5hashes.csv`` if asked for."""
     values = _values(call)
     return await _series(
         service,
         call,
         names="acquisition" if values.get("new_file_names") else "numbered",
         md5=bool(values.get("include_md5")),
-        licence=True,
+        licence=values.get("licence", True),
     )
 
 

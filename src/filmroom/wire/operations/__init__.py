@@ -8,6 +8,7 @@ from __future__ import annotations
 from filmroom.wire.operation import ROOTS, Operation, build_query, encode_params, read_parameters
 from filmroom.wire.operations.advanced import ADVANCED_OPERATIONS
 from filmroom.wire.operations.search import SEARCH_OPERATIONS
+from filmroom.wire.operations.system import SYSTEM_OPERATIONS
 
 __all__ = [
     "OPERATIONS",
@@ -19,7 +20,7 @@ __all__ = [
     "read_parameters",
 ]
 
-OPERATIONS: tuple[Operation, ...] = (*SEARCH_OPERATIONS, *ADVANCED_OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (*SEARCH_OPERATIONS, *ADVANCED_OPERATIONS, *SYSTEM_OPERATIONS)
 
 _BY_KEY = {(operation.version, operation.name): operation for operation in OPERATIONS}
 

@@ -58,6 +58,20 @@ NEW_NAMES = Parameter(
 INCLUDE_MD5 = Parameter(
     "IncludeMD5", "include_md5", kind=ParameterKind.FLAG, help="add md5hashes.csv", example="Yes"
 )
+INCLUDE_ANNOTATION = Parameter(
+    "IncludeAnnotation",
+    "include_annotation",
+    kind=ParameterKind.SWITCH,
+    help="add the annotation files of the series, where there are any",
+    example="true",
+)
+MD5_VERIFICATION = Parameter(
+    "MD5Verification", "include_md5", kind=ParameterKind.SWITCH, help="add md5hashes.csv", example="true"
+)
+SERIES_LIST = Parameter(
+    "seriesList", "", help="Series Instance UIDs, joined by commas", example="1.2.3.4,1.2.3.5"
+)
+USER_NAME = Parameter("userName", "", help="the caller's own login; absent or null is the public")
 
 
 def required(parameter: Parameter) -> Parameter:

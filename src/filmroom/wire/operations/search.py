@@ -10,18 +10,16 @@ from filmroom.model.access import Scope
 from filmroom.wire import views
 from filmroom.wire.operation import DICOM, TEXT, ZIP, Operation
 from filmroom.wire.operations import parameters as p
+from filmroom.wire.operations.texts import NOT_GRANTED
 
 # Texts, word for word as clients know them -----------------------------------------------------------
 _NEEDS_SERIES = "A parameter, SeriesInstanceUID is required for this API call."
 _ZIP_NEEDS_SERIES = "A parameter, SeriesInstanceUID, is required for this API call."
 _NEEDS_BOTH_UIDS = "A parameter, SeriesInstanceUID and SOPInstanceUID, are required for this API call."
+_NEEDS_SERIES_LIST = "A parameter, seriesList,  a list of SeriesInstanceUID is required for this API call."
 _NEEDS_MODALITY = "A parameter, Collection and Modality, are required for this API call."
 _NEEDS_DATE = "A parameter, Collection and Date are required for this API call."
 _NOT_PUBLIC = "Image with given SeriesInstanceUID,{uid}, is not in public domain."
-_NOT_GRANTED = (
-    "The user has not been granted the access to image with given SeriesInstanceUID,{uid}. "
-    "Please contact System Admin to resolve this issue."
-)
 
 # Version 1 -------------------------------------------------------------------------------------------
 _V1_OPERATIONS: tuple[Operation, ...] = (
@@ -175,6 +173,18 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
         denied_text=_NOT_PUBLIC,
     ),
     Operation(
+        "getDCMImage",
+        "v1",
+        (p.required(p.SERIES_UID), p.INCLUDE_ANNOTATION, p.MD5_VERIFICATION),
+        "A series as ZIP for the retriever: files named by acquisition and instance",
+        action="series_zip",
+        fixed={"new_file_names": True, "licence": False},
+        media=ZIP,
+        missing_text=_ZIP_NEEDS_SERIES,
+        denied_text=_NOT_PUBLIC,
+        scope=Scope.RETRIEVE,
+    ),
+    Operation(
         "getSingleImage",
         "v1",
         (p.required(p.SERIES_UID), p.required(p.SOP_UID)),
@@ -205,6 +215,19 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
         no_rows="no_content",
         scope=Scope.RETRIEVE,
     ),
+    Operation(
+        "getDeniedSeries",
+        "v1",
+        (p.required(p.SERIES_LIST), p.USER_NAME, p.FORMAT),
+        "Those of some series that may not be fetched",
+        action="denied",
+        view=views.DENIED_SERIES,
+        missing_text=_NEEDS_SERIES_LIST,
+        no_rows="no_content",
+        scope=Scope.RETRIEVE,
+        notes="For the public, or for the caller where userName is its own login. Unknown series count as "
+        "denied.",
+    ),
 )
 
 # Version 2: version 1 for whoever has a token ---------------------------------------------------------
@@ -219,7 +242,7 @@ _V2_ABSENT = {
 
 
 def _v2(operation: Operation) -> Operation:
-    denied = _NOT_GRANTED if operation.denied_text else ""
+    denied = NOT_GRANTED if operation.denied_text else ""
     return replace(operation, version="v2", auth="required", denied_text=denied)
 
 
@@ -255,7 +278,7 @@ def _v4(operation: Operation) -> Operation:
         "strict": True,
         "auth": "optional",
         "parameters": tuple(_V4_PARAMETERS.get(each, each) for each in operation.parameters),
-        "denied_text": _NOT_GRANTED if operation.denied_text else "",
+        "denied_text": NOT_GRANTED if operation.denied_text else "",
     }
     if operation.view is not None:
         cells["view"] = _V4_VIEWS.get(operation.view.name, operation.view)
