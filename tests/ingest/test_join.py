@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -53,19 +53,26 @@ def corpus(source: Path, h: SimpleNamespace) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., subprocess.Popen[str]]:
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     monkeypatch.setenv("FILMROOM_INGEST_LEASE", "2")
+    started: list[subprocess.Popen[str]] = []
 
     def run(archive: Any, *arguments: object) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, "ingest", *map(str, arguments), *archive.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+        started.append(process)
+        return process
 
-    return run
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 def ended(process: subprocess.Popen[str], *codes: int) -> tuple[str, str]:
@@ -110,6 +117,7 @@ def test_two_processes_share_one_ingest(
     assert "batches done here" in helped
 
 
+@pytest.mark.timeout(300 + 30 * TORTURE)
 @pytest.mark.parametrize("victim", ["owner", "helper"])
 def test_kill_either_at_any_instant(
     another_archive: Callable[[str], Any], corpus: Path, run: Callable[..., Any], victim: str
@@ -139,6 +147,11 @@ def test_kill_either_at_any_instant(
         assert report.files + report.finished_before == SERIES * SLICES + 2
         assert report.stored == SERIES * SLICES - before
         shared += before > 0
+        print(
+            f"{victim} killed {attempt + 1}/{instants}: the other left {before} of {SERIES * SLICES} there; "
+            f"then again: {report.stored} stored, {report.finished_before} finished before, "
+            f"{report.present} present"
+        )
     assert shared, "the instants were spread over the work"
 
 
