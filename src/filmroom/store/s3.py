@@ -7,6 +7,7 @@ write into one bucket. Credentials come from the variables that S3 programs shar
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import re
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 import obstore
 from obstore.store import S3Store as Bucket
 
-from filmroom.errors import InvalidInput, ObjectExists, StoreError, StoreUnavailable
+from filmroom.errors import InvalidInput, ObjectExists, ObjectMissing, StoreError, StoreUnavailable
 from filmroom.store.base import ObjectStat, RangeReader, Store, checked_key
 from filmroom.store.parts import Parts
 from filmroom.store.presign import Presigner
@@ -32,6 +33,7 @@ from filmroom.store.s3_read import (
     WantedRange,
     check_reach,
     nanoseconds,
+    patiently,
     pause,
 )
 
@@ -133,12 +135,8 @@ class S3Store(Store):
 
     def delete(self, key: str) -> None:
         checked_key(key)
-        try:
-            obstore.delete(self._reading, key)
-        except FileNotFoundError:
-            return
-        except S3_ERRORS as error:
-            raise translated(error, key) from None
+        with contextlib.suppress(ObjectMissing):
+            patiently(lambda: obstore.delete(self._reading, key), key)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, in ascending order.
@@ -148,10 +146,7 @@ class S3Store(Store):
         if "/" in prefix:
             yield from self._sorted_keys(prefix.rpartition("/")[0], prefix)
             return
-        try:
-            top = obstore.list_with_delimiter(self._reading)
-        except S3_ERRORS as error:
-            raise translated(error, "the list of objects") from None
+        top = patiently(lambda: obstore.list_with_delimiter(self._reading), "the list of objects")
         names = [item["path"] for item in top["objects"]]
         names += [f"{folder.rstrip('/')}/" for folder in top["common_prefixes"]]
         for name in sorted(names):
@@ -169,11 +164,11 @@ class S3Store(Store):
         return self._presigner.url(key, method=method, seconds=seconds, answer=answer)
 
     def _sorted_keys(self, folder: str, prefix: str) -> list[str]:
-        try:
+        def listed() -> list[str]:
             pages = obstore.list(self._reading, prefix=folder, chunk_size=1000)
             return sorted(item["path"] for page in pages for item in page if item["path"].startswith(prefix))
-        except S3_ERRORS as error:
-            raise translated(error, "the list of objects") from None
+
+        return patiently(listed, "the list of objects")
 
     def _write_whole(self, key: str, held: list[bytes], size: int) -> ObjectStat:
         """Put an object in one request. A request whose answer was lost may have been carried out: the

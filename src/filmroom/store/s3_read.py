@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import random
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import obstore
 
@@ -118,6 +120,26 @@ class S3RangeReader(RangeReader):
                 self._wanted.advance(len(chunk))
                 return bytes(chunk)
         return b""
+
+
+_Answer = TypeVar("_Answer")
+
+
+def patiently(ask: Callable[[], _Answer], what: str) -> _Answer:
+    """Ask what may be asked again, until it is answered: a POST, or a list that is cut, is not repeated by
+    the library.
+
+    :raises StoreError: when it is no use, or was tried often enough.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return ask()
+        except S3_ERRORS as error:
+            failure = translated(error, what)
+            if attempt == ATTEMPTS or not isinstance(failure, StoreUnavailable):
+                raise failure from None
+            time.sleep(pause(attempt))
+    raise AssertionError("unreachable")
 
 
 def check_reach(key: str, offset: int, end: int, size: int) -> None:
