@@ -177,9 +177,14 @@ class ObjectStream:
                 return
 
     async def _next_chunk(self, run: Run) -> bytes:
-        """Return a run's next bytes and begin to fetch those after them."""
+        """Return a run's next bytes and begin to fetch those that will be needed after them."""
         chunk = await (run.ahead or self._read(run))
-        run.ahead = _task(self._read(run)) if len(chunk) < run.left else None
+        run.ahead = None
+        following = run if len(chunk) < self._left else self._next[0][0] if self._next else None
+        if following is not None and following.opening is not None:
+            is_short = following is not run and following.chunk
+            if following.ahead is None and not is_short:
+                following.ahead = _task(self._read(following))
         return chunk
 
     async def _read(self, run: Run) -> bytes:
