@@ -211,6 +211,9 @@ def lease_batch(connection: sa.Connection, run_id: int | None, worker: str, seco
         .select_from(ingest_batch.join(ingest_run))
         .where(
             ingest_run.c.finished.is_(None),
+            ingest_batch.c.state.in_(
+                ("open", "leased")
+            ),  # what is done is many, and the index passes it over
             sa.or_(ingest_batch.c.state == "open", ran_out),
             sa.or_(ingest_batch.c.shared, ingest_run.c.owner == worker),
         )
