@@ -167,3 +167,21 @@ def test_downloads_are_recorded_within_a_second(new_archive: Any, fetch: Any) ->
         fetch(url, "/nbia-api/v1/getImage?SeriesInstanceUID=1.3")
     # The end of the server writes what waits.
     assert len(new_archive.catalog.downloads()) == 3
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v4"])
+def test_the_retrievers_archive(live: Any, version: str) -> None:
+    params = {"SeriesInstanceUID": "1.2.1", "IncludeAnnotation": "true"}
+    plain = archive_of(live, f"{version}/getDCMImage", **params)
+    assert plain.namelist() == [f"1-{n}.dcm" for n in range(1, 6)] + [f"2-{n}.dcm" for n in range(1, 8)]
+    checked = archive_of(live, f"{version}/getDCMImage", **params, MD5Verification="TRUE")
+    assert checked.namelist() == [*plain.namelist(), "md5hashes.csv"]
+    stated = digests_of(checked)
+    assert stated == {name: hashlib.md5(plain.read(name)).hexdigest() for name in plain.namelist()}
+    unchecked = archive_of(live, f"{version}/getDCMImage", **params, MD5Verification="Yes")
+    assert "md5hashes.csv" not in unchecked.namelist()
+    # Downloadable though no search finds it; others are refused as everywhere.
+    assert archive_of(live, f"{version}/getDCMImage", SeriesInstanceUID="1.2.12").namelist()
+    for uid in ("9.9", "1.2.10", "1.2.99"):
+        refused = live.ask(f"{version}/getDCMImage", SeriesInstanceUID=uid)
+        assert (refused.status, refused.text) == (400, REFUSALS[version].format(uid=uid))

@@ -8,6 +8,7 @@ from typing import BinaryIO, cast
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from filmroom.dicom.start import DEFLATED, open_start
 from filmroom.dicom.tag_list import TagRow, tag_rows
 from filmroom.errors import InvalidInput, NotFound, ObjectMissing, UnreadableDicom
 from filmroom.model.entities import StoredInstance
@@ -20,6 +21,10 @@ _LARGEST_ID = 2**63 - 1
 
 class HeaderTooLarge(InvalidInput):
     """The header of an object is larger than is shown."""
+
+
+def _too_large() -> HeaderTooLarge:
+    return HeaderTooLarge(f"The header is larger than {_LARGEST_HEADER >> 20} MiB.")
 
 
 class _Header(io.RawIOBase):
@@ -39,7 +44,7 @@ class _Header(io.RawIOBase):
     def _fetch(self, end: int) -> None:
         while len(self._held) < end:
             if len(self._held) > _LARGEST_HEADER:
-                raise HeaderTooLarge(f"The header is larger than {_LARGEST_HEADER >> 20} MiB.")
+                raise _too_large()
             piece = next(self._pieces, b"")
             if not piece:
                 return
@@ -64,6 +69,27 @@ class _Header(io.RawIOBase):
 
     def tell(self) -> int:
         return self._position
+
+
+class _Source:
+    """The same bytes by position."""
+
+    def __init__(self, header: _Header, size: int) -> None:
+        self._header = header
+        self.size = size
+
+    def read(self, offset: int, length: int) -> bytes:
+        self._header.seek(offset)
+        return self._header.read(length) or b""
+
+
+def _read(header: _Header, size: int) -> list[TagRow]:
+    start = open_start(_Source(header, size))
+    # A deflated data set is inflated as a whole: a small file can hold any number of bytes.
+    if start.transfer_syntax_uid in DEFLATED and start.window.size > _LARGEST_HEADER:
+        raise _too_large()
+    header.seek(0)
+    return tag_rows(cast(BinaryIO, header))
 
 
 def _query(call: Call) -> FindOneInstance | None:
@@ -92,7 +118,7 @@ def _rows(service: Service, stored: StoredInstance) -> list[TagRow] | None:
         service.reader.open(stored).close()  # what has changed since it was catalogued is refused
         pieces = service.reader.decoded(stored)
         try:
-            return tag_rows(cast(BinaryIO, _Header(pieces)))
+            return _read(_Header(pieces), stored.size)
         finally:
             pieces.close()
     except ObjectMissing:
