@@ -29,7 +29,8 @@ _TAKE_TURNS = sa.text(
     # What a writer reads it names by key. Of a table that has grown and was never analysed PostgreSQL
     # believes that a few hundred keys are half of it, and reads it all, batch after batch.
     "SELECT pg_advisory_xact_lock(7060516), set_config('enable_seqscan', 'off', true),"
-    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
+    " set_config('enable_material', 'off', true)"
 )
 
 
