@@ -19,7 +19,7 @@ from filmroom.ingest.check import Checker
 from filmroom.ingest.commit import Committer
 from filmroom.ingest.content import close_archives
 from filmroom.ingest.interrupt import interruptible
-from filmroom.ingest.journal import Journal, JournaledStore, sweep, sweep_abandoned
+from filmroom.ingest.journal import Journal, JournaledStore, sweep
 from filmroom.ingest.load import lease_seconds, process_count, work_folder
 from filmroom.ingest.plan import Plan, helper_name, host_of
 from filmroom.ingest.readers import Readers, Workplace
@@ -67,7 +67,7 @@ def join_ingests(
         folder = work_folder(address)
         journal = stack.enter_context(closing(Journal(folder, f"join-{worker.rpartition(' ')[2]}")))
         spool = stack.enter_context(closing(Spool(folder)))
-        sweep_abandoned(folder, journal, catalog, store)
+        # What an interrupted ingest left is not swept here: it may be what this one is about to finish.
         stack.callback(close_archives)
         helper = _Helper(
             catalog=catalog,
@@ -145,7 +145,7 @@ class _Helper:
             self.store.stat(plan.proof)
         except ObjectMissing:
             # An archive whose bytes lie where only one machine can read them would be lost to the others.
-            return f"Ingest {run.id} writes to another store than the one given here."
+            return f"Ingest {run.id} writes to another store than the one given here, or was cleared away."
         return ""
 
     def _help(self, run: OpenRun, plan: Plan) -> Helped:
