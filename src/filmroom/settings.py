@@ -21,7 +21,7 @@ class Setting:
     name: str
     default: str
     help: str
-    kind: str = "text"  # text | integer | switch
+    kind: str = "text"  # text | integer | switch | secret
 
     @property
     def variable(self) -> str:
@@ -34,6 +34,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("database_url", "", "Catalogue address; default: SQLite in the data folder."),
     Setting("store_url", "", "Store address; default: the folder `store` in the data folder."),
     Setting("server", "", "Server that the client speaks to; default: the public TCIA service."),
+    Setting("login", "", "Account with which commands ask the server that is named; needs a password."),
+    Setting("password", "", "Password of that account.", kind="secret"),
     Setting("host", "127.0.0.1", "Address that the server listens on."),
     Setting("port", "8080", "Port that the server listens on.", kind="integer"),
     Setting("workers", "1", "Number of server processes.", kind="integer"),

@@ -56,9 +56,14 @@ _SERIES_COLUMNS = (
 
 
 def make_client(server: str | None, api: str = "v4", **options: Any) -> Client:
-    """Return the client that a command's options name."""
+    """Return the client that a command's options and the environment name."""
+    from filmroom import settings
     from filmroom.client import Client
 
+    login, password = settings.get("login"), settings.get("password")
+    # Only to the server that was named: the default one is somebody else's.
+    if (login or password) and (server or settings.get("server")):
+        options |= {"login": login or None, "password": password or None}
     return Client(server, api=api, **options)  # type: ignore[arg-type]
 
 

@@ -74,12 +74,19 @@ def show_settings(
         records.append(
             {
                 "variable": setting.variable,
-                "value": _without_password(settings.get(setting.name)),
+                "value": _shown(setting),
                 "from": "environment" if given else "default",
                 "help": setting.help,
             }
         )
     print_records(records, ["variable", "value", "from", "help"], fmt)
+
+
+def _shown(setting: settings.Setting) -> str:
+    value = settings.get(setting.name)
+    if setting.kind == "secret":
+        return "***" if value else ""
+    return _without_password(value)
 
 
 def _without_password(value: str) -> str:

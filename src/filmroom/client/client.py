@@ -45,6 +45,7 @@ class Client:
     :param workers: series fetched at once by :meth:`download`.
     :param timeout: seconds without a single byte after which an answer is given up.
     :param retry: how patient to be with a busy or failing server.
+    :param login: account to ask as, with its ``password``. :param token: an access token, instead of both.
 
     A client may be shared among threads. Every method raises :class:`~filmroom.errors.ServerUnreachable`,
     :class:`~filmroom.errors.ServerError`, :class:`~filmroom.errors.AccessDenied` or
@@ -59,6 +60,9 @@ class Client:
         workers: int = 8,
         timeout: float = 60.0,
         retry: RetryPolicy | None = None,
+        login: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
     ) -> None:
         if api not in {"v1", "v4"}:
             raise InvalidInput(f"There is no API version {api!r}; known are v1 and v4.")
@@ -66,7 +70,15 @@ class Client:
             raise InvalidInput("A client needs at least one worker.")
         self.api = api
         self.workers = workers
-        self.connection = Connection(base_url, connections=workers, timeout=timeout, policy=retry)
+        self.connection = Connection(
+            base_url,
+            connections=workers,
+            timeout=timeout,
+            policy=retry,
+            login=login,
+            password=password,
+            token=token,
+        )
 
     def __repr__(self) -> str:
         return f"Client({self.base_url!r}, api={self.api!r})"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from filmroom import __version__, settings
+from filmroom.client.login import Login
 from filmroom.errors import (
     AccessDenied,
     BadAnswer,
@@ -62,6 +63,7 @@ class Connection:
     :param base_url: what :func:`filmroom.net.address.server_root` understands; default: the setting
         ``server``, else the public TCIA service.
     :param timeout: seconds without a single byte after which a connection is given up.
+    :param login: with ``password``, or ``token`` alone: who asks; see :class:`~filmroom.client.login.Login`.
     """
 
     def __init__(
@@ -71,10 +73,15 @@ class Connection:
         connections: int = 8,
         timeout: float = 60.0,
         policy: RetryPolicy | None = None,
+        login: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
     ) -> None:
         self.root = server_root(base_url or settings.get("server") or settings.TCIA_SERVER)
         self.timeout = timeout
         self.policy = policy or RetryPolicy()
+        anonymous = login is None and password is None and token is None
+        self._login = None if anonymous else Login(self.root, login=login, password=password, token=token)
         self._connections = connections
         self._http: httpx2.Client | None = None
         self._opening = threading.Lock()
@@ -145,10 +152,14 @@ class Connection:
         import httpx2
 
         try:
-            with self._client().stream(
-                "GET", self.root + path, params=dict(params), headers=dict(headers or {})
+            http = self._client()
+            proof = self._login.headers(http) if self._login is not None else {}
+            with http.stream(
+                "GET", self.root + path, params=dict(params), headers={**(headers or {}), **proof}
             ) as response:
                 _refuse_downgrade(response)
+                if response.status_code == 401 and self._login is not None and self._login.refused(proof):
+                    raise TransientFailure(AccessDenied(f"{self.root} refuses the token."), retry_after=0)
                 if response.status_code not in {200, 204, 206}:
                     self._raise_for(response, path, denial)
                 yield response
