@@ -9,6 +9,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+_LONGEST_LOGIN = 200
 _LOGINS_PER_ADDRESS = 5
 """An institute behind one address has more than one person who mistypes."""
 
@@ -26,7 +27,7 @@ class Attempts:
 
     def _counted(self, login: str | None, address: str) -> list[tuple[RateLimitItem, str]]:
         by_address: list[tuple[RateLimitItem, str]] = [(self._address, _network(address))]
-        return by_address if login is None else [(self._login, login), *by_address]
+        return by_address if login is None else [(self._login, login[:_LONGEST_LOGIN]), *by_address]
 
     def seconds_to_wait(self, login: str | None, address: str) -> int:
         """Return for how many seconds no further attempt is let through; 0: it may be made.
