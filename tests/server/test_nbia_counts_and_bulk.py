@@ -158,7 +158,7 @@ def test_lists_keep_their_order_and_their_repetitions(live: Any) -> None:
 
 
 def test_ten_thousand_series_in_one_form(new_archive: Any, fetch: Any) -> None:
-    uids = [f"1.3.6.1.4.1.14519.5.2.1.{number:039d}" for number in range(10_000)]
+    uids = [f"1.3.6.1.4.1.14519.5.2.1.{number:030d}" for number in range(10_000)]
     for start in range(0, 1_000, 500):
         new_archive.add_many(uids[start : start + 500], Assignment("C", "C"))
     with running_server(new_archive.address) as url:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from filmroom.catalog.database import Database, chunks
 from filmroom.catalog.pages import Row, paged
-from filmroom.catalog.schema import collection, instance, patient, series, study
+from filmroom.catalog.schema import collection, instance, patient, series, site, study
 from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM
 from filmroom.catalog.visible import visible_series
 from filmroom.model import queries as q
@@ -62,11 +62,24 @@ def _visible_uids(connection: sa.Connection, uids: Sequence[str], visible: Visib
     return set(connection.scalars(statement))
 
 
+def _of_collection(
+    database: Database, query: q.FindManifestSeries, visible: VisibleSet
+) -> Iterator[sa.Select[Any]]:
+    """Yield a statement per site: each walks the index that has a site's series in order."""
+    if query.collection is None:
+        return
+    sites = sa.select(site.c.id).select_from(site.join(collection))
+    with database.reading() as connection:
+        found = list(connection.scalars(sites.where(collection.c.name == query.collection)))
+    for site_id in found:
+        yield sa.select(series.c.series_instance_uid).where(
+            visible_series(visible), series.c.site_id == site_id
+        )
+
+
 def _manifest(query: q.FindManifestSeries, visible: VisibleSet) -> Iterator[sa.Select[Any]]:
     """Yield statements that together name the series; lists are cut to what databases take."""
     base = sa.select(series.c.series_instance_uid).select_from(SERIES_FROM).where(visible_series(visible))
-    if query.collection is not None:
-        yield base.where(collection.c.name == query.collection)
     for column, values in (
         (patient.c.patient_id, query.patient_ids),
         (study.c.study_instance_uid, query.study_instance_uids),
@@ -99,7 +112,7 @@ def read(database: Database, query: BulkQuery, visible: VisibleSet) -> Iterator[
                     yield [{"series_instance_uid": uid} for uid in some if uid in known]
         case q.FindManifestSeries():
             named: set[str] = set()
-            for statement in _manifest(query, visible):
+            for statement in (*_of_collection(database, query, visible), *_manifest(query, visible)):
                 for page in paged(database, statement, (series.c.series_instance_uid,)):
                     named.update(row["series_instance_uid"] for row in page)
             if named:

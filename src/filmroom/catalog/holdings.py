@@ -41,7 +41,7 @@ def _collections(query: q.FindCollections, visible: VisibleSet) -> sa.Select[Any
             series.c.third_party_analysis.is_distinct_from("YES"),
             series.c.description_uri.is_not(None),
         )
-        .order_by(series.c.id)
+        # In no order, so that it ends with the first that a site's index leads to.
         .limit(1)
     )
     licensed = (
