@@ -59,8 +59,8 @@ def small_disk(folder: Path, limits: str) -> Iterator[Callable[[str], None]]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def check_failed_clearly(ended: SimpleNamespace, *words: str) -> None:
-    assert ended.code == 1, ended
+def check_failed_clearly(ended: SimpleNamespace, *words: str, codes: tuple[int, ...] = (1,)) -> None:
+    assert ended.code in codes, ended
     assert any(word in ended.output for word in words), ended.output
     assert "this is a fault in filmroom" not in ended.output
 
@@ -155,7 +155,8 @@ def test_the_download_folder_is_full(
         row.add(ended, "told before it began")
         resize("size=256m,nr_inodes=40")  # room for bytes, but not for so many files: found out on the way
         ended = victim.run(*command)
-        check_failed_clearly(ended, "No space is left", "Free some space and run the same command again")
+        # 5 where some series were whole before the disk was full: data are missing, not everything failed.
+        check_failed_clearly(ended, "No space is left", "Free some space", codes=(1, 5))
         folders = [folder for folder in target.iterdir() if folder.name[0] != "."]
         assert all(len(list(folder.glob("*.dcm"))) == 12 for folder in folders)
         row.add(ended, f"clear sentence, {len(folders)} of 4 series whole")

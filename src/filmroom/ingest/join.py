@@ -98,6 +98,7 @@ class _Helper:
     leases: Leases
     stop: threading.Event
     _hindrances: dict[int, str] = field(default_factory=dict)
+    _helped: set[int] = field(default_factory=set)
 
     def help_all(self, wait: float, announce: Callable[[str], None]) -> list[Helped]:
         helped: list[Helped] = []
@@ -128,9 +129,10 @@ class _Helper:
     def _next(self) -> tuple[OpenRun, Plan] | None:
         """Return an ingest that is alive or has work left, and whose files and store this machine has."""
         for run in self.catalog.open_runs():
-            if run.id in self._hindrances or not (run.alive or run.unfinished):
+            if run.id in self._helped or not (run.alive or run.unfinished):
                 continue
             plan = Plan.of_text(run.plan)
+            # Asked anew each time: a run is seen a moment before its proof is written.
             hindrance = self._hindrance(run, plan)
             if not hindrance:
                 return run, plan
@@ -166,7 +168,7 @@ class _Helper:
         with closing(readers):
             left = self._work(bench)
         # Helped with once: what is left of it now is not for this machine.
-        self._hindrances[run.id] = left or f"Ingest {run.id} is over."
+        self._helped.add(run.id)
         report.seconds = time.monotonic() - begun
         return Helped(run.id, host_of(run.owner), plan.paths, bench.batches, report, left)
 
