@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from filmroom.cli.options import DatabaseOption, DataOption, FormatOption
 from filmroom.cli.output import Format, print_records, remark, say
 
 if TYPE_CHECKING:
@@ -21,11 +22,6 @@ group_app = typer.Typer(help="Groups of accounts.", no_args_is_help=True)
 grant_app = typer.Typer(help="Who sees restricted collections.", no_args_is_help=True)
 user_app.add_typer(client_app, name="client")
 
-DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of the archive.", show_default=False)]
-DatabaseOption = Annotated[
-    str | None, typer.Option("--database-url", help="Catalogue address.", show_default=False)
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
 LoginArgument = Annotated[str, typer.Argument(metavar="LOGIN", help="Name of the account.")]
 PasswordOption = Annotated[
     bool,

@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from filmroom.cli import curate
+from filmroom.cli.options import DatabaseOption, DataOption, StoreOption
 from filmroom.cli.output import human_size, remark, say
 
 if TYPE_CHECKING:
     from filmroom.ingest.assign import Rules
     from filmroom.ingest.report import IngestReport
     from filmroom.settings import ArchiveAddress
-
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Folder of the archive.", envvar=None, show_default=False)
-]
-DatabaseOption = Annotated[
-    str | None, typer.Option("--database-url", help="Catalogue address.", show_default=False)
-]
-StoreOption = Annotated[str | None, typer.Option("--store-url", help="Store address.", show_default=False)]
 
 
 class CollectionFrom(StrEnum):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from filmroom.cli.options import DatabaseOption, DataOption, FormatOption, StoreOption
 from filmroom.cli.output import Format, human_size, print_records, say
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ collection_app = typer.Typer(
     help="Licence, DOI, description and access of collections.", no_args_is_help=True
 )
 
-DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of the archive.", show_default=False)]
-DatabaseOption = Annotated[
-    str | None, typer.Option("--database-url", help="Catalogue address.", show_default=False)
-]
-StoreOption = Annotated[str | None, typer.Option("--store-url", help="Store address.", show_default=False)]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
 IdsArgument = Annotated[
     list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers from the list.", show_default=False)
 ]
