@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
 
@@ -14,6 +15,7 @@ class Relay:
     :ivar url: address to give to clients.
     :ivar cuts: for each connection to come, after how many bytes of answers it is cut (None: never).
     :ivar connections: how many there were.
+    :ivar before_cut: called when all bytes before a cut were passed on and none behind it.
     :ivar is_down: whether every new connection is closed at once.
 
     :param target: address of the service, ``http://host:port``.
@@ -26,6 +28,7 @@ class Relay:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.cuts: list[int | None] = []
         self.connections = 0
+        self.before_cut: Callable[[], object] = lambda: None
         self.is_down = False
 
     def __enter__(self) -> Relay:
@@ -56,19 +59,25 @@ class Relay:
 
     def _serve(self, client: socket.socket, limit: int | None) -> None:
         with client, socket.create_connection(self._target) as service:
-            there = threading.Thread(target=_pass_on, args=(client, service, None), daemon=True)
+            there = threading.Thread(target=_pass_on, args=(client, service), daemon=True)
             there.start()
-            _pass_on(service, client, limit)
+            _pass_on(service, client, limit, self.before_cut)
             there.join()
 
 
-def _pass_on(source: socket.socket, target: socket.socket, limit: int | None) -> None:
+def _pass_on(
+    source: socket.socket,
+    target: socket.socket,
+    limit: int | None = None,
+    before_cut: Callable[[], object] = lambda: None,
+) -> None:
     """Copy until one end closes or so many bytes have passed; then close both."""
     passed = 0
     with contextlib.suppress(OSError):
         while data := source.recv(1 << 16):
             if limit is not None and passed + len(data) > limit:
                 target.sendall(data[: limit - passed])
+                before_cut()
                 break
             target.sendall(data)
             passed += len(data)
