@@ -11,8 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from filmroom.catalog import Catalog
-from filmroom.catalog.upgrade import newest_revision
 from filmroom.catalog.schema import metadata
+from filmroom.catalog.upgrade import newest_revision
 from filmroom.errors import CatalogError, InvalidInput, SchemaMismatch
 from filmroom.testing.services import PostgresServer
 
