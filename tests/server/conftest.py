@@ -229,34 +229,32 @@ class Live:
         """Ask for a path."""
         return ask_server(self.url, path, method, body, **headers)
 
-    def ask(
-        self, operation: str, method: str = "", root: str = ROOTS[0], **params: str | list[str]
-    ) -> Answer:
+    def ask(self, operation: str, method: str = "", path: str = "", **params: str | list[str]) -> Answer:
         """Ask an operation, given as ``version/name``; as the guest where a token is needed.
 
         :param method: another than the operation's own; parameters are then in the address.
+        :param path: another than its first.
         """
         row = BY_LABEL.get(operation)
         headers = {} if operation.startswith(("v1/", "v4/")) or (row and row.auth == "public") else GUEST
-        return self.send(operation, params, method, root, **headers)
+        return self.send(operation, params, method, path, **headers)
 
     def send(
         self,
         operation: str,
         params: dict[str, Any],
         method: str = "",
-        root: str = ROOTS[0],
+        path: str = "",
         **headers: str,
     ) -> Answer:
         """Send a request with these headers alone."""
         row = BY_LABEL.get(operation)
+        path = path or (row.path if row is not None else f"{ROOTS[0]}/{operation}")
         text = urlencode(params, doseq=True)
         if row is not None and row.method == "POST" and not method:
             headers = {"Content_Type": "application/x-www-form-urlencoded"} | headers
-            return ask_server(self.url, f"{root}/{operation}", "POST", text.encode(), **headers)
-        return ask_server(
-            self.url, f"{root}/{operation}{'?' if text else ''}{text}", method or "GET", **headers
-        )
+            return ask_server(self.url, path, "POST", text.encode(), **headers)
+        return ask_server(self.url, f"{path}{'?' if text else ''}{text}", method or "GET", **headers)
 
 
 def tokens_of(archive: Archive) -> dict[str, str]:

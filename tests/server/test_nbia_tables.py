@@ -44,15 +44,17 @@ def arguments(operation: Operation, live: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
-def test_each_operation_answers_under_both_roots(live: Any, operation: Operation) -> None:
+def test_each_operation_answers_under_all_its_paths(live: Any, operation: Operation) -> None:
     params = arguments(operation, live)
     if operation.name == "getMD5Hierarchy":
         params["SeriesInstanceUID"] = live.full.series_uid
     answer = live.ask(name_of(operation), **params)
     assert answer.status == 200
     assert answer.body
-    alias = live.ask(name_of(operation), root="/nbia-api", **params)
-    assert (alias.status, alias.steady) == (200, answer.steady)
+    assert len(operation.paths) > 1
+    for path in operation.paths:
+        alias = live.ask(name_of(operation), path=path, **params)
+        assert (alias.status, alias.steady) == (200, answer.steady)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)

@@ -22,7 +22,7 @@ from filmroom.server.nbia import advanced, bulk, images, manifests, search, syst
 from filmroom.server.service import Call, Service
 from filmroom.server.viewers import viewer_of
 from filmroom.server.zip_response import RangedResponse
-from filmroom.wire.operation import ROOTS, Action, Operation
+from filmroom.wire.operation import Action, Operation
 
 OPERATION_KEY = "filmroom.operation"
 REQUEST_ID_KEY = "filmroom.request_id"
@@ -108,11 +108,11 @@ _HANDLERS: dict[Action, Handler] = {
 
 
 class Endpoints:
-    """The ASGI application below ``/nbia-api``: every operation, under both roots."""
+    """The ASGI application that answers operations, each under all its paths."""
 
     def __init__(self, service: Service, operations: tuple[Operation, ...]) -> None:
         self._service = service
-        self._by_path = {f"{root}/{operation.label}": operation for operation in operations for root in ROOTS}
+        self._by_path = {path: operation for operation in operations for path in operation.paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(scope, receive)

@@ -15,10 +15,10 @@ from filmroom.wire.parameters import Parameter
 from filmroom.wire.views import View
 
 ROOTS = ("/nbia-api/services", "/nbia-api")
-"""Every operation answers below each of these."""
+"""Every operation of NBIA's API answers below each of these."""
 
-Version = Literal["", "v1", "v2", "v4"]
-"""The empty one is that of the operations that NBIA calls unversioned."""
+Version = Literal["", "v1", "v2", "v4", "legacy"]
+"""The empty one is that of the operations that NBIA calls unversioned; ``legacy`` what was before them."""
 Action = Literal[
     "table",
     "bulk",
@@ -61,6 +61,8 @@ class Operation:
     the guest's.
     ``public_only``: a token must be valid and shows no more than the public sees. ``attached_csv``: an
     absent ``format``, and ``csv``, mean ``csv-download``. ``POST`` parameters come as a form.
+    ``roots``: where it answers by its name alone; without any, it answers below :data:`ROOTS` by version
+    and name.
     """
 
     name: str
@@ -81,16 +83,24 @@ class Operation:
     auth: Literal["public", "optional", "required"] = "public"
     public_only: bool = False
     attached_csv: bool = False
+    roots: tuple[str, ...] = ()
     notes: str = ""
 
     @property
     def path(self) -> str:
         """The canonical path, for example ``/nbia-api/services/v4/getSeries``."""
-        return f"{ROOTS[0]}/{self.label}"
+        return self.paths[0]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path under which it answers, the canonical one first."""
+        if self.roots:
+            return tuple(f"{root}/{self.name}" for root in self.roots)
+        return tuple(f"{root}/{self.label}" for root in ROOTS)
 
     @property
     def label(self) -> str:
-        """Version and name, for example ``v4/getSeries``: what follows a root in the path."""
+        """Version and name, for example ``v4/getSeries``: what the table, the log and the metrics say."""
         return f"{self.version}/{self.name}" if self.version else self.name
 
     @property
