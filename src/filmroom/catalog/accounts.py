@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.administration import record_change
-from filmroom.catalog.database import Database
+from filmroom.catalog.database import Database, insert_returning_ids
 from filmroom.catalog.passwords import hash_password
 from filmroom.catalog.schema import account, account_group, membership
 from filmroom.catalog.schema_access import token
+from filmroom.catalog.schema_identity import identity
 from filmroom.catalog.tokens import end_logins, new_secret, secret_digest
 from filmroom.catalog.write import now
 from filmroom.errors import InvalidInput, NotFound
@@ -29,22 +30,25 @@ class Accounts:
 
     # -- accounts ------------------------------------------------------------------------------------
 
-    def add(self, login: str, password: str, email: str | None = None) -> None:
-        """Make an account. :raises InvalidInput: for a name that is taken or none, or a short password."""
+    def add(self, login: str, password: str | None, email: str | None = None) -> None:
+        """Make an account.
+
+        :param password: None for somebody who will come from the institute's provider with this login.
+        :raises InvalidInput: for a name that is taken or none, or a short password.
+        """
         _check_name(login, "login")
         if login == GUEST_LOGIN:
             raise InvalidInput(f"{GUEST_LOGIN} is the guest, who needs no account.")
-        if email is not None:
-            _check_email(email)
-        kept = hash_password(password)
+        if email is not None and not is_email(email):
+            raise InvalidInput(f"Not an e-mail address: {email[:330]!r}.")
+        kept = None if password is None else hash_password(password)
         with self._database.writing() as connection:
             if _find(connection, account, account.c.login, login) is not None:
                 raise InvalidInput(f"There is an account {login!r} already.")
-            connection.execute(
-                sa.insert(account).values(
-                    login=login, email=email, password_hash=kept, active=True, created=now()
-                )
-            )
+            values = {"login": login, "email": email, "password_hash": kept, "active": True, "created": now()}
+            [made] = insert_returning_ids(connection, account, [values])
+            if kept is None:
+                connection.execute(sa.insert(identity).values(account_id=made))
             record_change(connection, f"account {login}", {"made": True, "email": email})
 
     def all(self) -> list[Account]:
@@ -53,9 +57,22 @@ class Accounts:
             groups = _names(
                 connection, membership.c.account_id, account_group.c.name, membership.join(account_group)
             )
+            statement = sa.select(
+                account, identity.c.account_id.is_not(None).label("linked"), identity.c.issuer
+            )
             return [
-                Account(row.login, row.email, bool(row.active), groups.get(row.id, ()), row.created)
-                for row in connection.execute(sa.select(account).order_by(account.c.login))
+                Account(
+                    row.login,
+                    row.email,
+                    bool(row.active),
+                    groups.get(row.id, ()),
+                    row.created,
+                    has_password=row.password_hash is not None,
+                    institute=(row.issuer or "") if row.linked else None,
+                )
+                for row in connection.execute(
+                    statement.select_from(account.outerjoin(identity)).order_by(account.c.login)
+                )
             ]
 
     def set_active(self, login: str, *, active: bool) -> None:
@@ -145,15 +162,7 @@ class Accounts:
     def set_member(self, group: str, login: str, *, member: bool) -> None:
         """Put an account into a group, or take it out. :raises NotFound:"""
         with self._database.writing() as connection:
-            pair = {
-                "account_id": account_id(connection, login),
-                "account_group_id": group_id(connection, group),
-            }
-            connection.execute(
-                sa.delete(membership).where(*(membership.c[name] == value for name, value in pair.items()))
-            )
-            if member:
-                connection.execute(sa.insert(membership).values(**pair))
+            put_member(connection, account_id(connection, login), group_id(connection, group), member=member)
             record_change(connection, f"group {group}", {"added" if member else "removed": login})
 
 
@@ -173,6 +182,27 @@ def group_id(connection: sa.Connection, name: str) -> int:
     return found
 
 
+def put_member(connection: sa.Connection, account_key: int, group_key: int, *, member: bool) -> None:
+    """Put an account into a group, or take it out."""
+    pair = {"account_id": account_key, "account_group_id": group_key}
+    connection.execute(
+        sa.delete(membership).where(*(membership.c[name] == value for name, value in pair.items()))
+    )
+    if member:
+        connection.execute(sa.insert(membership).values(pair))
+
+
+def is_login(text: str) -> bool:
+    """Whether an account can be called so."""
+    return _is_name(text) and text != GUEST_LOGIN
+
+
+def is_email(text: str) -> bool:
+    """Whether it looks like an address of one person."""
+    name, _, host = text.rpartition("@")
+    return bool(name and host and len(text) <= _LONGEST_EMAIL and text.isprintable() and " " not in text)
+
+
 def _find(connection: sa.Connection, table: sa.Table, column: sa.Column[Any], name: str) -> int | None:
     found = connection.scalar(sa.select(table.c.id).where(column == name))
     return None if found is None else int(found)
@@ -188,12 +218,10 @@ def _names(
     return found
 
 
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable() and text == text.strip()
+
+
 def _check_name(name: str, what: str) -> None:
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable() or name != name.strip():
+    if not _is_name(name):
         raise InvalidInput(f"A {what} is 1 to {_LONGEST_NAME} printable characters, not {name[:210]!r}.")
-
-
-def _check_email(email: str) -> None:
-    name, _, host = email.rpartition("@")
-    if not name or not host or len(email) > _LONGEST_EMAIL or not email.isprintable() or " " in email:
-        raise InvalidInput(f"Not an e-mail address: {email[:330]!r}.")

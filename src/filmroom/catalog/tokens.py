@@ -83,6 +83,19 @@ class Tokens:
             _record(connection, login if row else "unknown", "login refused", address)
         raise AccessDenied("The login or the password is wrong.")
 
+    def log_in_person(self, viewer: Viewer, seconds: int, *, address: str = "") -> IssuedTokens:
+        """Log in somebody whom their institute vouched for: an access token for ``seconds``, and no more.
+
+        What the institute thinks of them later is not asked of it, so there is nothing to refresh.
+        """
+        assert viewer.account_id is not None  # noqa: S101 - it is an account's
+        with self._database.writing(in_turn=False) as connection:
+            _record(connection, viewer.login, "login by institute", address)
+            lifetimes = TokenLifetimes(seconds)
+            return _issue(
+                connection, viewer.account_id, lifetimes, secrets.token_bytes(16), refreshable=False
+            )
+
     def refresh(self, refresh_token: str, lifetimes: TokenLifetimes) -> IssuedTokens:
         """Exchange a refresh token for new tokens; it serves once (RFC 9700 section 2.2.2).
 

@@ -11,13 +11,19 @@ GUEST_LOGIN = "nbia_guest"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One person or program. An account that is not active keeps its grants and cannot use them."""
+    """One person or program. An account that is not active keeps its grants and cannot use them.
+
+    ``institute`` is the OpenID Connect provider whose person uses it, empty before that person's first
+    login, None for an account of this archive alone.
+    """
 
     login: str
     email: str | None
     active: bool
     groups: tuple[str, ...]
     created: dt.datetime
+    has_password: bool = True
+    institute: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
