@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LONGEST_ERROR_BODY = 64 * 1024
+_READ_AT_ONCE = 256 * 1024  # bytes; more, and the allocator gives each piece back to the kernel
 _NO_ANSWER_ATTEMPTS = 2  # nobody there at all is told soon; a server that was there gets more patience
 
 
@@ -96,8 +97,11 @@ class Connection:
     def _client(self) -> httpx2.Client:
         with self._opening:
             if self._http is None:
+                import httpcore2
                 import httpx2
 
+                # In pieces of 64 KiB, as httpcore reads, a body costs four times the CPU.
+                httpcore2.HTTP11Connection.READ_NUM_BYTES = _READ_AT_ONCE
                 self._http = httpx2.Client(
                     timeout=httpx2.Timeout(self.timeout, connect=min(15.0, self.timeout), pool=None),
                     limits=httpx2.Limits(
