@@ -149,9 +149,23 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.notes:
         described["description"] = operation.notes
+    if operation.successor is not None:
+        described["deprecated"] = True
     if operation.auth != "public":
         described["security"] = [{"bearer": []}] if operation.auth == "required" else [{}, {"bearer": []}]
     return described
+
+
+def operation_schema(operation: Operation) -> dict[str, Any]:
+    """Return the parameters of one operation and the columns of its rows, as the document has them."""
+    schema: dict[str, Any] = {
+        "name": operation.name,
+        "summary": operation.summary,
+        "parameters": [_parameter(parameter) for parameter in operation.parameters],
+    }
+    if operation.view is not None:
+        schema["schema"] = _view_schema(operation.view)
+    return schema
 
 
 def openapi_document(operations: Iterable[Operation], public_url: str = "") -> dict[str, Any]:
@@ -175,6 +189,7 @@ def openapi_document(operations: Iterable[Operation], public_url: str = "") -> d
             {"name": "v2", "description": "As v1, for whoever has a token; `Bearer undefined` is the guest."},
             {"name": _UNVERSIONED, "description": "The Advanced API for whoever has a token."},
             {"name": "v4", "description": "Current version; unknown parameters are refused."},
+            {"name": "legacy", "description": "What TCIA ended on 22 June 2022; names in any case."},
         ],
         "paths": paths,
         "components": {

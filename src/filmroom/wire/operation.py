@@ -36,6 +36,11 @@ Action = Literal[
     "sop_classes",
     "status",
     "host_name",
+    "make_list",
+    "drop_list",
+    "list",
+    "list_contents",
+    "columns",
 ]
 NoRows = Literal["empty", "no_content", "null_row", "list"]
 
@@ -62,7 +67,8 @@ class Operation:
     ``public_only``: a token must be valid and shows no more than the public sees. ``attached_csv``: an
     absent ``format``, and ``csv``, mean ``csv-download``. ``POST`` parameters come as a form.
     ``roots``: where it answers by its name alone; without any, it answers below :data:`ROOTS` by version
-    and name.
+    and name. ``any_case``: names of parameters are matched without regard to case and underscores.
+    ``successor``: the operation to ask instead of this one, which is deprecated.
     """
 
     name: str
@@ -84,6 +90,8 @@ class Operation:
     public_only: bool = False
     attached_csv: bool = False
     roots: tuple[str, ...] = ()
+    any_case: bool = False
+    successor: Operation | None = None
     notes: str = ""
 
     @property

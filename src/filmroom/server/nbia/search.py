@@ -11,7 +11,6 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from filmroom.server.service import Call, Service
 from filmroom.wire.formats import Format, attachment_name, encode, find_format, media_type
-from filmroom.wire.operation import Operation
 from filmroom.wire.operations import build_query
 from filmroom.wire.views import View
 
@@ -35,7 +34,7 @@ async def table(service: Service, call: Call) -> Response:
     """Answer an operation that lists rows."""
     query = build_query(call.operation, call.params)
     if query is None:
-        return _nothing(call.operation)
+        return _nothing(call)
     return await table_of(service, call, service.catalog.rows(query, call.visible))
 
 
@@ -44,7 +43,7 @@ async def table_of(service: Service, call: Call, pages: Pages) -> Response:
     # One trip to the thread pool for most answers: first page, encoding, and the end of it.
     beginning = await service.in_thread(lambda: _begin(call, pages))
     if beginning is None:
-        return _nothing(call.operation)
+        return _nothing(call)
     headers = {}
     if (filename := attachment_name(beginning.fmt)) is not None:
         headers["Content-Disposition"] = f'attachment; filename="{filename}"'
@@ -86,8 +85,10 @@ def _format(call: Call) -> Format:
     return find_format(given)
 
 
-def _nothing(operation: Operation) -> Response:
-    if operation.no_rows == "list":
+def _nothing(call: Call) -> Response:
+    """:raises UnknownFormat: where the format decides what nothing looks like."""
+    operation = call.operation
+    if operation.no_rows == "list" and _format(call) is Format.JSON:
         return Response("[]", media_type="application/json")
     # No content type: clients look at the length, and NBIA names none.
     return Response(status_code=204 if operation.no_rows == "no_content" else 200)
