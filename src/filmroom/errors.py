@@ -18,7 +18,8 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     ├── IdentityConflict          same UID, other bytes or other parents
     ├── NotFound                  absent, or not visible to this viewer: never told apart
     ├── AccessDenied              the login that was given is not valid
-    │   └── LoginRequired         no login was given where one is needed
+    │   ├── LoginRequired         no login was given where one is needed
+    │   └── AgreementRequired     what was granted is given out once its agreement is accepted
     ├── CatalogError
     │   ├── SchemaMismatch        the catalogue has another schema version than this program
     │   ├── CatalogBusy
@@ -30,6 +31,7 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     │   ├── ObjectChanged         an object is not what it was when it was catalogued
     │   ├── StoreFull
     │   └── StoreUnavailable      the store does not answer, or asks for patience
+    ├── ProviderUnavailable       the institute's login service does not answer as it should
     ├── ArchiveInUse              another process holds what this one needs
     ├── MissingExtra              an optional dependency is not installed
     ├── TransferError             something between client and server failed
@@ -120,11 +122,25 @@ class NotFound(FilmroomError):
 
 
 class AccessDenied(FilmroomError):
-    """The caller must log in, or the login that was given is not valid."""
+    """The caller must log in, or the login that was given is not valid or not enough."""
 
 
 class LoginRequired(AccessDenied):
     """No login was given where one is needed."""
+
+
+class AgreementRequired(AccessDenied):
+    """A series was granted to the caller, who has not accepted its data usage agreement yet.
+
+    ``series_instance_uid`` is the series; ``address`` is where to accept, where that is known.
+    """
+
+    def __init__(
+        self, message: str, *, series_instance_uid: str = "", address: str = "", advice: str = ""
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.series_instance_uid = series_instance_uid
+        self.address = address
 
 
 class CatalogError(FilmroomError):
@@ -169,6 +185,10 @@ class StoreFull(StoreError):
 
 class StoreUnavailable(StoreError):
     """The store did not answer, or asked for patience, for longer than we wait: trying again may help."""
+
+
+class ProviderUnavailable(FilmroomError):
+    """The institute's OpenID Connect provider does not answer, or not as it should: try again later."""
 
 
 class ArchiveInUse(FilmroomError):

@@ -36,6 +36,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("server", "", "Server that the client speaks to; default: the public TCIA service."),
     Setting("login", "", "Account with which commands ask the server that is named; needs a password."),
     Setting("password", "", "Password of that account.", kind="secret"),
+    Setting("token", "", "Access token for the server that is named, instead of both.", kind="secret"),
     Setting("host", "127.0.0.1", "Address that the server listens on."),
     Setting("port", "8080", "Port that the server listens on.", kind="integer"),
     Setting("workers", "1", "Number of server processes.", kind="integer"),
@@ -49,7 +50,6 @@ SETTINGS: tuple[Setting, ...] = (
         kind="switch",
     ),
     Setting("metrics_from_anywhere", "no", "Serve /metrics to more than this machine.", kind="switch"),
-    Setting("agreement_file", "", "Text file with the site's user agreement, put into each LICENSE."),
     Setting("access_token_seconds", "7200", "Seconds for which an access token is valid.", kind="integer"),
     Setting(
         "refresh_token_seconds",
@@ -69,10 +69,43 @@ SETTINGS: tuple[Setting, ...] = (
         "Issue tokens to GET with the password in the address, as clients of before 2023 ask.",
         kind="switch",
     ),
+    Setting("oidc_issuer", "", "OpenID Connect provider to log in with, by its issuer; empty: none."),
+    Setting("oidc_client_id", "", "Name of this archive at the provider."),
+    Setting("oidc_client_secret", "", "Secret of this archive at the provider.", kind="secret"),
+    Setting("oidc_client_secret_file", "", "File that holds the secret, instead of the secret itself."),
+    Setting("oidc_scopes", "openid profile email", "What the provider is asked for."),
+    Setting("oidc_login_claim", "preferred_username", "Claim that holds the login of a person."),
+    Setting("oidc_groups_claim", "groups", "Claim that lists the groups of a person."),
+    Setting(
+        "oidc_groups",
+        "",
+        "Groups whose members the provider decides: `theirs=ours` or one name for both, between commas.",
+    ),
+    Setting(
+        "oidc_audience",
+        "",
+        "Audience of the provider's access tokens (JWT) that programs may send as Bearer; empty: not taken.",
+    ),
+    Setting(
+        "oidc_register", "no", "Give people of the provider an account when they first come.", kind="switch"
+    ),
+    Setting("oidc_default_group", "", "Group that people join who are registered."),
+    Setting(
+        "oidc_token_seconds",
+        "28800",
+        "Seconds for which the token of a login with the provider is valid; it cannot be refreshed.",
+        kind="integer",
+    ),
     Setting(
         "compat_empty_401",
         "no",
         "Answer lists that need a token without a valid one with 200 and nothing, as NBIA did.",
+        kind="switch",
+    ),
+    Setting(
+        "legacy_api",
+        "yes",
+        "Answer below /services/ as TCIA did until 22 June 2022, for programs of that time.",
         kind="switch",
     ),
     Setting("ingest_processes", "0", "Processes that read files at ingest; 0: one per core.", kind="integer"),
@@ -111,6 +144,14 @@ def get_integer(name: str, override: int | None = None) -> int:
         return int(text)
     except ValueError:
         raise InvalidInput(f"{_BY_NAME[name].variable} must be a whole number, not {text!r}.") from None
+
+
+def get_positive(name: str) -> int:
+    """Return an integer setting that is at least 1. :raises InvalidInput: when it is not."""
+    value = get_integer(name)
+    if value < 1:
+        raise InvalidInput(f"The setting {name} must be at least 1, not {value}.")
+    return value
 
 
 def get_switch(name: str) -> bool:

@@ -215,7 +215,8 @@ class Live:
     hidden: Made  # visibility 0
     restricted: Made
     tokens: dict[str, str] = field(default_factory=dict)
-    """Access tokens: of the guest, of an account without and of one with a grant on ``restricted``."""
+    """Access tokens: of the guest, of an account without and of two with a grant on ``restricted``, and of
+    ``newcomer``, which has the grant and has not accepted the agreement."""
 
     agreement = AGREEMENT
 
@@ -260,11 +261,12 @@ class Live:
 def tokens_of(archive: Archive) -> dict[str, str]:
     """Make the accounts of the table of viewers, and log them in."""
     accounts = archive.catalog.accounts()
-    for login in ("stranger", "grantee", "member"):
+    logins = ("stranger", "grantee", "member", "newcomer")
+    for login in logins:
         accounts.add(login, f"password of {login}")
     accounts.add_group("readers")
     accounts.set_member("readers", "member", member=True)
-    for holder in ({"user": "grantee"}, {"group": "readers"}):
+    for holder in ({"user": "grantee"}, {"group": "readers"}, {"user": "newcomer"}):
         archive.catalog.grants().add(Grant("Closed", "Closed", Role.READ.value, **holder))
     # Any other role, and the same role elsewhere, open nothing.
     for role in Role:
@@ -273,9 +275,18 @@ def tokens_of(archive: Archive) -> dict[str, str]:
     lasting = TokenLifetimes()
     issued = {
         login: archive.catalog.tokens().log_in(login, f"password of {login}", lasting).access
-        for login in ("stranger", "grantee", "member")
+        for login in logins
     }
+    for login in ("stranger", "grantee", "member"):
+        agree(archive.catalog, issued[login])
     return {"guest": "undefined", **issued}
+
+
+def agree(catalog: Catalog, token: str) -> None:
+    """Accept every agreement that an account is shown."""
+    viewer = catalog.tokens().viewer(token)
+    for shown in catalog.agreements().shown(viewer):
+        catalog.agreements().accept(viewer, shown.agreement.id, address="192.0.2.1")
 
 
 FULL: dict[str, Any] = {
@@ -346,7 +357,8 @@ def live(session_address: ArchiveAddress) -> Iterator[Live]:
             modality="US",
         ),
     )
-    with running_server(archive.address, agreement=AGREEMENT) as url:
+    archive.catalog.agreements().put(AGREEMENT)
+    with running_server(archive.address) as url:
         yield replace(made, url=url, tokens=tokens_of(archive))
     archive.catalog.close()
 

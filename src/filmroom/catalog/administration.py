@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from filmroom.catalog import simple_search_changes
 from filmroom.catalog.places import licence_id, make_collection, set_public
 from filmroom.catalog.schema import (
     change,
@@ -110,12 +111,11 @@ def set_collection(
     """
     if access not in {None, "public", "restricted"}:
         raise InvalidInput(f"Access is 'public' or 'restricted', not {access!r}.")
-    found = connection.scalar(sa.select(collection.c.id).where(collection.c.name == name))
-    if found is None:
+    try:
+        found = collection_id(connection, name)
+    except NotFound:
         if not create:
-            raise NotFound(
-                f"There is no collection {name!r}.", advice="See the names with: filmroom collection list"
-            )
+            raise
         found = make_collection(connection, name, now(), third_party_analysis=bool(third_party))
         connection.execute(sa.insert(site).values(collection_id=found, name=name[:40]))
     sites = list(connection.scalars(sa.select(site.c.id).where(site.c.collection_id == found)))
@@ -143,10 +143,21 @@ def set_collection(
     record_change(connection, f"collection {name}", {k: v for k, v in detail.items() if v is not None})
 
 
+def collection_id(connection: sa.Connection, name: str) -> int:
+    """Return the id of a collection. :raises NotFound:"""
+    found = connection.scalar(sa.select(collection.c.id).where(collection.c.name == name))
+    if found is None:
+        raise NotFound(
+            f"There is no collection {name!r}.", advice="See the names with: filmroom collection list"
+        )
+    return int(found)
+
+
 def _set_series(
     connection: sa.Connection, sites: list[int], values: dict[str, Any], *conditions: sa.ColumnElement[bool]
 ) -> None:
     connection.execute(sa.update(series).where(series.c.site_id.in_(sites), *conditions).values(values))
+    simple_search_changes.record_sites(connection, sites)
 
 
 def _set_licence(connection: sa.Connection, sites: list[int], terms: Licence) -> None:

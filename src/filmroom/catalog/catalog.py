@@ -9,13 +9,18 @@ from typing import Any, Literal, Self
 
 import sqlalchemy as sa
 
-from filmroom.catalog import administration, content, ledger, read, runs, upgrade
+from filmroom.catalog import administration, content, installation, ledger, read, runs, upgrade
 from filmroom.catalog.accounts import Accounts
+from filmroom.catalog.agreements import Agreements
 from filmroom.catalog.database import Database, chunks
+from filmroom.catalog.drill_down import DrillDown
 from filmroom.catalog.grants import Grants
+from filmroom.catalog.identities import Identities
 from filmroom.catalog.inspection import Inspection
+from filmroom.catalog.lists import Lists
 from filmroom.catalog.pages import Row
 from filmroom.catalog.schema import instance
+from filmroom.catalog.series_files import SeriesFiles
 from filmroom.catalog.tokens import Tokens
 from filmroom.errors import CatalogError
 from filmroom.model.access import VisibleSet
@@ -106,13 +111,18 @@ class Catalog:
         """Yield what answers a question, in pages that are never empty; see ``model.queries``."""
         return read.read(self._database, query, visible)
 
-    def series_content(self, series_uid: str, visible: VisibleSet) -> SeriesContent:
-        """Return what a download of a series consists of. :raises NotFound:"""
+    def series_content(
+        self, series_uid: str, visible: VisibleSet, *, with_files: bool = False
+    ) -> SeriesContent:
+        """Return what a download of a series consists of. :raises NotFound: :raises AgreementRequired:
+
+        :param with_files: with its files that are not DICOM.
+        """
         with self._database.reading() as connection:
-            return content.series_content(connection, series_uid, visible)
+            return content.series_content(connection, series_uid, visible, with_files=with_files)
 
     def instance(self, series_uid: str, sop_uid: str, visible: VisibleSet) -> StoredInstance:
-        """Return one instance of a series. :raises NotFound:"""
+        """Return one instance of a series. :raises NotFound: :raises AgreementRequired:"""
         with self._database.reading() as connection:
             return content.one_instance(connection, series_uid, sop_uid, visible)
 
@@ -295,6 +305,30 @@ class Catalog:
     def tokens(self) -> Tokens:
         """Return logins and their tokens."""
         return Tokens(self._database)
+
+    def agreements(self) -> Agreements:
+        """Return data usage agreements and who accepted them."""
+        return Agreements(self._database)
+
+    def identities(self) -> Identities:
+        """Return whose account is whose person's at an institute."""
+        return Identities(self._database)
+
+    def series_files(self) -> SeriesFiles:
+        """Return the files of series that are not DICOM."""
+        return SeriesFiles(self._database)
+
+    def installation_secret(self, name: str) -> str:
+        """Return a secret that is this installation's alone; it is made when it is first asked for."""
+        return installation.secret_of(self._database, name)
+
+    def lists(self) -> Lists:
+        """Return the shared lists of series."""
+        return Lists(self._database)
+
+    def drill_down(self) -> DrillDown:
+        """Return the way from series to their studies and images."""
+        return DrillDown(self._database)
 
     def inspection(self) -> Inspection:
         """Return the catalogue as ``filmroom fsck`` reads and corrects it."""

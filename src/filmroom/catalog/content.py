@@ -7,10 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from filmroom.catalog.agreement_gate import agreement_missing, effective_agreement
 from filmroom.catalog.read import acquisition_order
 from filmroom.catalog.schema import collection, instance, series, site, stored_object
+from filmroom.catalog.schema_agreements import agreement
+from filmroom.catalog.series_files import files_of
 from filmroom.catalog.visible import visible_series
-from filmroom.errors import NotFound
+from filmroom.errors import AgreementRequired, NotFound
 from filmroom.model.access import VisibleSet
 from filmroom.model.entities import Location, SeriesContent, StoredInstance
 from filmroom.model.naming import uid_digest
@@ -54,6 +57,22 @@ def stored_instance(row: Any) -> StoredInstance:
     )
 
 
+def _with_agreement() -> sa.Join:
+    """Series, site and the agreement that the site's collection comes under, if any."""
+    return series.join(site, site.c.id == series.c.site_id).outerjoin(
+        agreement, agreement.c.id == effective_agreement(site.c.collection_id)
+    )
+
+
+def _check_agreement(row: Any, series_uid: str) -> None:
+    """:raises AgreementRequired: before anything is told of where the bytes lie."""
+    if row.agreement_missing:
+        raise AgreementRequired(
+            f"The data usage agreement of series {series_uid} has not been accepted.",
+            series_instance_uid=series_uid,
+        )
+
+
 # Building a statement costs more than running it: those of a download are built once.
 
 
@@ -67,8 +86,10 @@ def _head_statement(visible: VisibleSet) -> sa.Select[Any]:
             site.c.name.label("site"),
             series.c.licence_name,
             series.c.licence_url,
+            agreement.c.text.label("agreement"),
+            agreement_missing(visible).label("agreement_missing"),
         )
-        .select_from(series.join(site, site.c.id == series.c.site_id).join(collection))
+        .select_from(_with_agreement().join(collection, collection.c.id == site.c.collection_id))
         .where(visible_series(visible), series.c.series_instance_uid == sa.bindparam("uid"))
     )
 
@@ -84,19 +105,32 @@ def _instances_statement() -> sa.Select[Any]:
     )
 
 
-def series_content(connection: sa.Connection, uid: str, visible: VisibleSet) -> SeriesContent:
+def series_content(
+    connection: sa.Connection, uid: str, visible: VisibleSet, *, with_files: bool = False
+) -> SeriesContent:
     """Return what a download of a series consists of.
 
     :raises NotFound: when there is no such series in the viewer's set, or it has no instance.
+    :raises AgreementRequired: when the viewer has to accept an agreement first.
     """
     head = connection.execute(_head_statement(visible), {"uid": uid}).one_or_none()
     if head is None:
         raise NotFound(f"There is no series {uid}.")
+    _check_agreement(head, uid)
     rows = connection.execute(_instances_statement(), {"key": head.id})
     instances = tuple(map(stored_instance, rows))
     if not instances:
         raise NotFound(f"The series {uid} has no instances.")
-    return SeriesContent(uid, head.name, head.site, head.licence_name, head.licence_url, instances)
+    return SeriesContent(
+        series_instance_uid=uid,
+        collection=head.name,
+        site=head.site,
+        licence_name=head.licence_name,
+        licence_url=head.licence_url,
+        instances=instances,
+        agreement=head.agreement or "",
+        files=files_of(connection, head.id) if with_files else (),
+    )
 
 
 def one_instance(
@@ -105,10 +139,13 @@ def one_instance(
     """Return one instance of a series.
 
     :raises NotFound: when it is not in that series, or not in the viewer's set.
+    :raises AgreementRequired: when the viewer has to accept an agreement first.
     """
     row = connection.execute(
-        sa.select(*INSTANCE_COLUMNS)
-        .select_from(instance.join(stored_object).join(series, series.c.id == instance.c.series_key))
+        sa.select(*INSTANCE_COLUMNS, agreement_missing(visible).label("agreement_missing"))
+        .select_from(
+            _with_agreement().join(instance, instance.c.series_key == series.c.id).join(stored_object)
+        )
         .where(
             visible_series(visible),
             series.c.series_instance_uid == series_uid,
@@ -117,4 +154,5 @@ def one_instance(
     ).one_or_none()
     if row is None:
         raise NotFound(f"There is no instance {sop_uid} in series {series_uid}.")
+    _check_agreement(row, series_uid)
     return stored_instance(row)

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.accounts import account_id, group_id
-from filmroom.catalog.administration import record_change
+from filmroom.catalog.administration import collection_id, record_change
 from filmroom.catalog.database import Database
 from filmroom.catalog.schema import (
     access_grant,
@@ -135,12 +135,7 @@ def _place(grant: Grant) -> str:
 
 def _protection_group(connection: sa.Connection, grant: Grant) -> int:
     """Return the id of the protection group of a place, made where there is none. :raises NotFound:"""
-    whole = connection.scalar(sa.select(collection.c.id).where(collection.c.name == grant.collection))
-    if whole is None:
-        raise NotFound(
-            f"There is no collection {grant.collection!r}.",
-            advice="See the names with: filmroom collection list",
-        )
+    whole = collection_id(connection, grant.collection)
     statement = sa.select(site.c.id).where(site.c.collection_id == whole)
     if grant.site is not None:
         statement = statement.where(site.c.name == grant.site)

@@ -15,15 +15,20 @@ from filmroom.catalog.schema import (
 from filmroom.model.access import PUBLIC_PROTECTION_GROUP, Role, VisibleSet
 
 
-def granted_site(site_id: sa.ColumnElement[int], visible: VisibleSet) -> sa.ColumnElement[bool]:
-    """Condition: the ``collection//site`` pair is public, or granted to the viewer for reading."""
-    public = (
+def public_site(site_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Condition: everybody may see the ``collection//site`` pair."""
+    return (
         sa.select(sa.literal(1))
         .select_from(protection_element.join(protection_group))
         .where(protection_element.c.site_id == site_id, protection_group.c.name == PUBLIC_PROTECTION_GROUP)
         .correlate_except(protection_element, protection_group)
         .exists()
     )
+
+
+def granted_site(site_id: sa.ColumnElement[int], visible: VisibleSet) -> sa.ColumnElement[bool]:
+    """Condition: the ``collection//site`` pair is public, or granted to the viewer for reading."""
+    public = public_site(site_id)
     if visible.viewer.account_id is None:
         return public
     groups = sa.select(membership.c.account_group_id).where(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 Encoding = Literal["identity", "deflate"]
 
@@ -134,6 +134,27 @@ class Location:
     in_place: bool = False
 
 
+class StoredBytes(Protocol):
+    """Bytes of the archive and how they are recognised: what an instance and another file have in common.
+
+    ``size`` is that of the file as it came, whatever its encoding at ``location``; ``label`` names it in
+    errors.
+    """
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def md5(self) -> bytes: ...
+    @property
+    def sha256(self) -> bytes: ...
+    @property
+    def crc32(self) -> int: ...
+    @property
+    def location(self) -> Location: ...
+
+
 @dataclass(frozen=True, slots=True)
 class StoredInstance:
     """One instance of a series: identity, order, digests and location. ``size`` is the DICOM file's."""
@@ -147,13 +168,39 @@ class StoredInstance:
     instance_number: int | None = None
     acquisition_number: int | None = None
 
+    @property
+    def label(self) -> str:
+        return f"Instance {self.sop_instance_uid}"
+
+
+FileKind = Literal["annotation", "other"]
+"""Annotations are delivered with the images to whoever asks for them; others only by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of a series that is not DICOM, under the name that it came with."""
+
+    name: str
+    kind: FileKind
+    size: int
+    md5: bytes
+    sha256: bytes
+    crc32: int
+    location: Location
+
+    @property
+    def label(self) -> str:
+        return f"File {self.name!r}"
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesContent:
     """What a download of one series consists of.
 
     ``instances`` are in order of acquisition number, instance number, SOP Instance UID (missing numbers
-    first). ``licence_name`` is the short name.
+    first). ``licence_name`` is the short name, ``agreement`` the text of the data usage agreement that the
+    series comes under. ``files`` are those that are not DICOM, by name, where they were asked for.
     """
 
     series_instance_uid: str
@@ -162,6 +209,12 @@ class SeriesContent:
     licence_name: str | None
     licence_url: str | None
     instances: tuple[StoredInstance, ...]
+    agreement: str = ""
+    files: tuple[StoredFile, ...] = ()
+
+    @property
+    def annotations(self) -> tuple[StoredFile, ...]:
+        return tuple(file for file in self.files if file.kind == "annotation")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,67 +26,62 @@ from filmroom.model.queries import FindValues
 from filmroom.server import pages
 from filmroom.server.audit import Audit
 from filmroom.server.endpoint import OPERATION_KEY, Endpoints
+from filmroom.server.legacy import MIGRATION_PATH, Deprecated
 from filmroom.server.login import LOGOUT_PATHS, TOKEN_PATHS, Login, LoginOptions
 from filmroom.server.metrics import CONTENT_TYPE, Metrics
+from filmroom.server.oidc_options import OidcOptions
 from filmroom.server.openapi import openapi_document
 from filmroom.server.requests import RequestRecorder
 from filmroom.server.service import Service
 from filmroom.store.base import Store
 from filmroom.store.content import ContentReader
-from filmroom.wire.operations import OPERATIONS
+from filmroom.wire.operations import OPERATIONS, Operation
+from filmroom.wire.operations.legacy import REPLACED_OPERATIONS
 
-_LONGEST_AGREEMENT = 1024 * 1024
+if TYPE_CHECKING:  # its libraries come with the extra oidc
+    from filmroom.server.oidc_provider import Provider
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """What can be chosen about a server beside the archive it serves."""
 
-    agreement: str = ""
     metrics_from_anywhere: bool = False
     public_url: str = ""
     s3_redirect: bool = False
     login: LoginOptions = field(default_factory=LoginOptions)
     empty_401: bool = False
+    legacy_api: bool = True
+    oidc: OidcOptions | None = None
 
     @classmethod
     def from_settings(cls) -> ServerOptions:
         """Take everything from the environment.
 
-        :raises InvalidInput: when the agreement file cannot be read as text, or a number is none.
+        :raises InvalidInput: for a value that cannot be.
         """
+        oidc = OidcOptions.from_settings()
+        if oidc is not None and not settings.get("public_url"):
+            raise InvalidInput(
+                "With an OpenID Connect provider, FILMROOM_PUBLIC_URL is needed.",
+                advice="The provider sends browsers back there.",
+            )
         return cls(
-            agreement=_agreement(settings.get("agreement_file")),
             metrics_from_anywhere=settings.get_switch("metrics_from_anywhere"),
             public_url=settings.get("public_url").rstrip("/"),
             s3_redirect=settings.get_switch("s3_redirect"),
             login=LoginOptions(
-                TokenLifetimes(_positive("access_token_seconds"), _positive("refresh_token_seconds")),
-                failures_per_minute=_positive("login_failures_per_minute"),
+                TokenLifetimes(
+                    settings.get_positive("access_token_seconds"),
+                    settings.get_positive("refresh_token_seconds"),
+                ),
+                failures_per_minute=settings.get_positive("login_failures_per_minute"),
                 in_query=settings.get_switch("login_in_query"),
             ),
             empty_401=settings.get_switch("compat_empty_401"),
+            legacy_api=settings.get_switch("legacy_api"),
+            oidc=oidc,
         )
-
-
-def _positive(name: str) -> int:
-    value = settings.get_integer(name)
-    if value < 1:
-        raise InvalidInput(f"The setting {name} must be at least 1, not {value}.")
-    return value
-
-
-def _agreement(path: str) -> str:
-    if not path:
-        return ""
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            text = file.read(_LONGEST_AGREEMENT + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The agreement file cannot be read: {error}.") from None
-    if len(text) > _LONGEST_AGREEMENT:
-        raise InvalidInput("The agreement file is longer than 1 MiB.")
-    return text
 
 
 def create_app(
@@ -108,9 +103,10 @@ def create_app(
         ContentReader(store),
         Audit(catalog),
         metrics,
-        agreement=options.agreement,
         redirects=options.s3_redirect,
+        public_url=options.public_url,
         empty_401=options.empty_401,
+        provider=_provider(options),
     )
 
     @asynccontextmanager
@@ -123,11 +119,15 @@ def create_app(
             if on_close is not None:
                 on_close()
 
+    served = tuple(each for each in OPERATIONS if options.legacy_api or each.successor is None)
+    endpoints = Endpoints(service, served)
     return Starlette(
         routes=[
             *_login_routes(Login(service, options.login)),
-            Route("/nbia-api/{operation:path}", _with_cors(Endpoints(service, OPERATIONS))),
-            *_site_routes(service, options),
+            *_institute_routes(service, options),
+            Route("/nbia-api/{operation:path}", _with_cors(endpoints)),
+            Route("/services/{operation:path}", _with_cors(Deprecated(endpoints, served))),
+            *_site_routes(service, options, served),
         ],
         middleware=[Middleware(RequestRecorder, metrics=metrics)],
         exception_handlers={HTTPException: _plain_http_error},
@@ -141,6 +141,23 @@ def _login_routes(login: Login) -> list[Route]:
         *(Route(path, token) for path in TOKEN_PATHS),
         *(Route(path, logout) for path in LOGOUT_PATHS),
     ]
+
+
+def _provider(options: ServerOptions) -> Provider | None:
+    if options.oidc is None:
+        return None
+    from filmroom.server.oidc_provider import Provider
+
+    return Provider(options.oidc)
+
+
+def _institute_routes(service: Service, options: ServerOptions) -> list[Route]:
+    if options.oidc is None or service.provider is None:
+        return []
+    from filmroom.server.oidc import CALLBACK_PATH, START_PATH, BrowserLogin
+
+    login = BrowserLogin(service, service.provider, options.oidc, options.public_url)
+    return [Route(START_PATH, login.start), Route(CALLBACK_PATH, login.finish)]
 
 
 def _with_cors(app: ASGIApp) -> CORSMiddleware:
@@ -160,14 +177,24 @@ def _with_cors(app: ASGIApp) -> CORSMiddleware:
             "Range",
             "If-Range",
         ],
-        expose_headers=["Content-Disposition", "Content-Range", "Accept-Ranges", "ETag", "X-Request-ID"],
+        expose_headers=[
+            "Content-Disposition",
+            "Content-Range",
+            "Accept-Ranges",
+            "ETag",
+            "X-Request-ID",
+            "Link",
+            "Deprecation",
+            "Sunset",
+        ],
         max_age=10,
     )
 
 
-def _site_routes(service: Service, options: ServerOptions) -> list[Route]:
-    document = openapi_document(OPERATIONS, options.public_url)
-    api_page = pages.api_page(OPERATIONS)
+def _site_routes(service: Service, options: ServerOptions, operations: tuple[Operation, ...]) -> list[Route]:
+    document = openapi_document(operations, options.public_url)
+    api_page = pages.api_page(operations)
+    migration_page = pages.migration_page(REPLACED_OPERATIONS, answered=options.legacy_api)
 
     async def up(request: Request) -> Response:
         request.scope[OPERATION_KEY] = "up"
@@ -187,6 +214,10 @@ def _site_routes(service: Service, options: ServerOptions) -> list[Route]:
         request.scope[OPERATION_KEY] = "docs"
         return HTMLResponse(api_page, headers=pages.PAGE_HEADERS)
 
+    async def migration(request: Request) -> Response:
+        request.scope[OPERATION_KEY] = "migration"
+        return HTMLResponse(migration_page, headers=pages.PAGE_HEADERS)
+
     async def home(request: Request) -> Response:
         request.scope[OPERATION_KEY] = "home"
         found = await service.in_thread(lambda: _public_collections(service.catalog))
@@ -195,6 +226,7 @@ def _site_routes(service: Service, options: ServerOptions) -> list[Route]:
     return [
         Route("/", home),
         Route("/docs", docs),
+        Route(MIGRATION_PATH, migration),
         Route("/openapi.json", openapi),
         Route("/up", up),
         Route("/metrics", metrics),

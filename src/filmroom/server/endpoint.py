@@ -11,14 +11,16 @@ from starlette.types import Receive, Scope, Send
 
 from filmroom.errors import (
     AccessDenied,
+    AgreementRequired,
     InvalidInput,
     MissingParameter,
     RequestTooLarge,
     UnknownParameter,
 )
 from filmroom.model.access import PUBLIC, VisibleSet
-from filmroom.server.errors import error_response
-from filmroom.server.nbia import advanced, bulk, images, manifests, search, system, tags
+from filmroom.server.errors import POLICY_PATH, error_response
+from filmroom.server.legacy import columns
+from filmroom.server.nbia import advanced, bulk, drill_down, images, lists, manifests, search, system, tags
 from filmroom.server.service import Call, Service
 from filmroom.server.viewers import viewer_of
 from filmroom.server.zip_response import RangedResponse
@@ -56,6 +58,19 @@ def _all_values(query: bytes, most: int) -> dict[str, list[str]]:
     return values
 
 
+def _as_declared(operation: Operation, values: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return the values under the parameters' own names, however the request spells these."""
+    declared = {_folded(name): name for name in operation.parameter_names}
+    renamed: dict[str, list[str]] = {}
+    for name, given in values.items():
+        renamed.setdefault(declared.get(_folded(name), name), []).extend(given)
+    return renamed
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").casefold()
+
+
 async def _form(request: Request) -> bytes:
     """Return the body of a form.
 
@@ -70,6 +85,19 @@ async def _form(request: Request) -> bytes:
     if body and kind != _FORM_TYPE:
         raise InvalidInput(f"The parameters of this operation come as {_FORM_TYPE}.")
     return bytes(body)
+
+
+async def _given(operation: Operation, request: Request) -> dict[str, list[str]]:
+    """Return the parameters of a request, each with its values in order."""
+    if operation.method == "POST":
+        values = _all_values(await _form(request), _MOST_FIELDS)
+    else:
+        values = _all_values(request.scope["query_string"], _MOST_PARAMETERS)
+    return _as_declared(operation, values) if operation.any_case else values
+
+
+def _is_list_with_login(operation: Operation) -> bool:
+    return operation.auth == "required" and operation.action == "table"
 
 
 def _check(operation: Operation, params: Mapping[str, object]) -> None:
@@ -104,6 +132,13 @@ _HANDLERS: dict[Action, Handler] = {
     "sop_classes": system.sop_classes,
     "status": system.status,
     "host_name": system.host_name,
+    "make_list": lists.create,
+    "drop_list": lists.delete,
+    "list": lists.one,
+    "list_contents": lists.contents,
+    "studies": drill_down.studies,
+    "images": drill_down.images,
+    "columns": columns,
 }
 
 
@@ -132,12 +167,9 @@ class Endpoints:
             return PlainTextResponse(
                 f"This operation answers {' and '.join(allowed)} only.", 405, {"Allow": ", ".join(allowed)}
             )
+        request = Request(scope, receive)
         try:
-            request = Request(scope, receive)
-            if operation.method == "POST":
-                values = _all_values(await _form(request), _MOST_FIELDS)
-            else:
-                values = _all_values(scope["query_string"], _MOST_PARAMETERS)
+            values = await _given(operation, request)
             _check(operation, values)
             viewer = await viewer_of(self._service, request, operation.auth)
             call = Call(
@@ -148,9 +180,10 @@ class Endpoints:
                 {p.name: tuple(values.get(p.name, ())) for p in operation.parameters if p.repeated},
             )
             return await _HANDLERS[operation.action](self._service, call)
-        except AccessDenied as error:
-            if self._service.empty_401 and operation.auth == "required" and operation.action == "table":
-                return Response()
+        except AgreementRequired as error:
+            error.address = self._service.root(request) + POLICY_PATH
             return error_response(error, scope.get(REQUEST_ID_KEY, ""))
         except Exception as error:  # noqa: BLE001 - the table of errors decides, and logs what it must
+            if isinstance(error, AccessDenied) and self._service.empty_401 and _is_list_with_login(operation):
+                return Response()
             return error_response(error, scope.get(REQUEST_ID_KEY, ""))

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from filmroom import errors
 from filmroom.server.logs import get_logger
+from filmroom.wire.operations.texts import NOT_GRANTED
 
 _log = get_logger("filmroom.server")
 
@@ -31,6 +32,9 @@ _TOKEN_NEEDED = json.dumps(
     separators=(",", ":"),
 )
 _TOKEN_REFUSED = '{"error":"invalid_token","error_description":"Invalid access token"}'  # noqa: S105
+
+POLICY_PATH = "/policy"
+"""Where people read and accept agreements; also where an error does not know the server's own address."""
 
 JSON = "application/json"
 PLAIN = "text/plain"
@@ -51,6 +55,12 @@ def _message(error: Exception) -> str:
     return str(error)
 
 
+def _agreement_first(error: Exception) -> str:
+    assert isinstance(error, errors.AgreementRequired)  # noqa: S101 - its row in the table
+    refusal = NOT_GRANTED.format(uid=error.series_instance_uid)
+    return f"{refusal} Please accept its data usage agreement first: {error.address or POLICY_PATH}"
+
+
 # Subclasses stand before their bases: the first match decides. Plain text under the name of JSON is what
 # NBIA sends and clients know.
 _ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
@@ -60,6 +70,7 @@ _ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
     (errors.RequestTooLarge, _Answer(413, PLAIN, _message)),
     (errors.InvalidInput, _Answer(400, PLAIN, _message)),
     (errors.LoginRequired, _Answer(401, JSON, lambda _: _TOKEN_NEEDED, {"WWW-Authenticate": "Bearer"})),
+    (errors.AgreementRequired, _Answer(400, JSON, _agreement_first)),
     (errors.AccessDenied, _Answer(401, JSON, lambda _: _TOKEN_REFUSED, {"WWW-Authenticate": "Bearer"})),
     (errors.NotFound, _Answer(404, PLAIN, lambda _: "Not found")),
     (
@@ -74,6 +85,7 @@ _ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
         errors.StoreUnavailable,
         _Answer(503, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_UNREADABLE}", {"Retry-After": "2"}, True),
     ),
+    (errors.ProviderUnavailable, _Answer(503, PLAIN, _message, {"Retry-After": "10"})),
     (errors.StoreError, _Answer(500, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_UNREADABLE}", logged=True)),
     (Exception, _Answer(500, PLAIN, lambda _: f"{NBIA_FAILURE}\n{_INTERNAL}", logged=True)),
 )
@@ -90,4 +102,7 @@ def error_response(error: Exception, request_id: str = "") -> Response:
             # An outage is told in a line for each request; what is unexpected is told in full.
             exception=str(error) if answer.status == 503 else "".join(traceback.format_exception(error)),
         )
-    return Response(answer.body(error), answer.status, headers=answer.headers, media_type=answer.media)
+    headers = dict(answer.headers)
+    if isinstance(error, errors.AgreementRequired):
+        headers["Link"] = f'<{error.address or POLICY_PATH}>; rel="license"'
+    return Response(answer.body(error), answer.status, headers=headers, media_type=answer.media)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import urlencode
 
 from filmroom import __version__
-from filmroom.wire.operation import TABLE, Operation
+from filmroom.wire.operation import TABLE, Operation, Version
 from filmroom.wire.operations import find_operation
+from filmroom.wire.successors import common_differences, differences, example_calls
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--soft:#8882}
@@ -34,7 +36,7 @@ PAGE_HEADERS = {
 """Headers of every page: only the one style sheet in it may take effect."""
 
 
-def _page(title: str, body: str) -> str:
+def page(title: str, body: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -48,13 +50,14 @@ def home_page(collections: Sequence[str]) -> str:
         f'<li><a href="{escape(_patients_of(name))}">{escape(name)}</a></li>' for name in collections
     )
     held = f"<ul>{items}</ul>" if items else "<p>Nothing that is public yet.</p>"
-    return _page(
+    return page(
         "Filmroom",
         "<h1>Filmroom</h1><p>An archive for cancer images that speaks NBIA. "
         f"Version {escape(__version__)}.</p><h2>Collections</h2>{held}"
         '<h2>Ways in</h2><ul><li><a href="/docs">The API</a>, with examples to follow</li>'
         '<li><a href="/nbia-api/services/v4/getSeries">All series</a> as JSON</li>'
-        '<li><a href="/openapi.json">OpenAPI document</a></li></ul>'
+        '<li><a href="/openapi.json">OpenAPI document</a></li>'
+        '<li><a href="/docs/migration">From the API of before 2022</a></li></ul>'
         "<p>From a terminal: <code>filmroom collections --server ADDRESS</code>, "
         "<code>filmroom download --server ADDRESS --collection NAME</code></p>",
     )
@@ -106,20 +109,58 @@ def _operation(operation: Operation) -> str:
     )
 
 
+_HEADINGS: dict[Version, str] = {
+    "v4": "Version 4",
+    "v2": "Version 2",
+    "v1": "Version 1",
+    "": "Without a version",
+    "legacy": "Before 2022 (deprecated)",
+}
+"""The parts of the page, in their order."""
+
+
 def api_page(operations: Iterable[Operation]) -> str:
     """Return the page at ``/docs``."""
     by_version: dict[str, list[Operation]] = {}
     for operation in operations:
         by_version.setdefault(operation.version, []).append(operation)
     sections = "".join(
-        f"<h2>{escape(f'Version {version[1:]}' if version else 'Without a version')}</h2>"
-        f"{''.join(map(_operation, rows))}"
-        for version, rows in sorted(by_version.items(), reverse=True)
+        f"<h2>{escape(heading)}</h2>{''.join(map(_operation, by_version.get(version, ())))}"
+        for version, heading in _HEADINGS.items()
     )
-    return _page(
+    return page(
         "Filmroom API",
         "<h1>Filmroom API</h1><p>The NBIA operations of this server. "
         '<a href="/openapi.json">OpenAPI document</a>, <a href="/">start</a>. '
-        "Each also answers below <code>/nbia-api</code> without <code>services/</code>. "
+        "Those of NBIA also answer below <code>/nbia-api</code> without <code>services/</code>. "
         "An answer without rows is zero bytes.</p>" + sections,
     )
+
+
+def migration_page(operations: Sequence[Operation], *, answered: bool) -> str:
+    """Return the page about deprecated operations. :param answered: whether this server answers them."""
+    common = common_differences(operations)
+    rows = "".join(
+        f"<tr><td>{_code(old)}</td><td>{_code(new)}</td>"
+        f"<td>{_sentences(each for each in differences(operation) if each not in common)}</td></tr>"
+        for operation in operations
+        for old, new in [example_calls(operation)]
+    )
+    state = "still answers" if answered else "does not answer"
+    return page(
+        "From the API of before 2022",
+        "<h1>From the API of before 2022</h1><p>TCIA ended the operations on the left on 22 June 2022. "
+        f'This server {state} them. <a href="/docs">The API of today</a>, <a href="/">start</a>.</p>'
+        f"<p>For all of them:</p>{_sentences(common)}"
+        f"<table><tr><th>Then</th><th>Today</th><th>What differs</th></tr>{rows}</table>",
+    )
+
+
+def _sentences(sentences: Iterable[str]) -> str:
+    """Return a list of sentences, what stands in backticks as code."""
+    marked = (re.sub("`([^`]*)`", r"<code>\1</code>", escape(sentence)) for sentence in sentences)
+    return f"<ul>{''.join(f'<li>{sentence}</li>' for sentence in marked)}</ul>"
+
+
+def _code(text: str) -> str:
+    return f"<code>{escape(text)}</code>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -18,6 +18,9 @@ from filmroom.store.base import Store
 from filmroom.store.content import ContentReader
 from filmroom.wire.operation import Operation
 
+if TYPE_CHECKING:  # its libraries come with the extra oidc
+    from filmroom.server.oidc_provider import Provider
+
 T = TypeVar("T")
 
 # Catalogue work that may run at once; more threads only wait for each other's interpreter lock.
@@ -28,9 +31,9 @@ _THREADS = 16
 class Service:
     """One archive as it is served.
 
-    ``agreement`` is the site's user agreement, put into each LICENSE. ``redirects``: whether clients of one
-    image may be sent to a remote store. ``empty_401``: lists that need a token answer without one as NBIA
-    did, with nothing.
+    ``redirects``: whether clients of one image may be sent to a remote store. ``empty_401``: lists that need
+    a token answer without one as NBIA did, with nothing. ``public_url`` is the address under which users
+    reach the server, empty where that is whatever they ask for.
     """
 
     catalog: Catalog
@@ -38,14 +41,19 @@ class Service:
     reader: ContentReader
     audit: Audit
     metrics: Metrics
-    agreement: str = ""
     empty_401: bool = False
     redirects: bool = False
+    provider: Provider | None = None
+    public_url: str = ""
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_THREADS))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking work in the thread pool and return what it returns."""
         return await anyio.to_thread.run_sync(work, limiter=self.threads)
+
+    def root(self, request: Request) -> str:
+        """Return the server's address for whoever sent a request, without a slash at the end."""
+        return self.public_url or str(request.base_url).rstrip("/")
 
     async def next_of(self, items: Iterator[T]) -> T | None:
         """Return the next item of an iterator that may block, None at its end."""

@@ -11,6 +11,7 @@ from filmroom.settings import ArchiveAddress
 
 if TYPE_CHECKING:
     from filmroom.server.login import LoginOptions
+    from filmroom.server.oidc_options import OidcOptions
 
 
 @contextlib.contextmanager
@@ -18,15 +19,17 @@ def running_server(
     address: ArchiveAddress,
     *,
     host: str = "127.0.0.1",
-    agreement: str = "",
     metrics_from_anywhere: bool = False,
     s3_redirect: bool = False,
     login: LoginOptions | None = None,
     empty_401: bool = False,
+    legacy_api: bool = True,
+    oidc: OidcOptions | None = None,
     timeout: float = 30,
 ) -> Iterator[str]:
     """Serve an archive on a free port and give its URL; make an empty archive where none is.
 
+    :param oidc: the institute's provider, which sends browsers back to the server's URL.
     :param timeout: seconds to wait for the server to be ready, and again for it to end.
     :raises RuntimeError: when the server does not become ready or does not end.
     """
@@ -36,15 +39,17 @@ def running_server(
     from filmroom.server.login import LoginOptions
 
     Catalog.create(address.database_url).close()
+    bound = run.bind(host, 0)
     options = ServerOptions(
-        agreement=agreement,
         metrics_from_anywhere=metrics_from_anywhere,
         s3_redirect=s3_redirect,
         login=login or LoginOptions(),
         empty_401=empty_401,
+        legacy_api=legacy_api,
+        oidc=oidc,
+        public_url=run.server_url(host, bound) if oidc is not None else "",
     )
     ready = threading.Event()
-    bound = run.bind(host, 0)
     server = run.archive_server(address, options, ready.set)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [bound]}, name="filmroom-server", daemon=True

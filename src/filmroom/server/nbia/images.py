@@ -56,7 +56,7 @@ async def _series(service: Service, call: Call, *, names: Names, md5: bool, lice
 
     def plan() -> tuple[SeriesContent, ZipLayout]:
         content = service.catalog.series_content(series_uid, call.visible)
-        text = licence_text(content, service.agreement) if licence else None
+        text = licence_text(content) if licence else None
         return content, series_zip(content, names=names, licence=text, md5=md5)
 
     try:

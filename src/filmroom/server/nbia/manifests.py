@@ -55,7 +55,7 @@ def _name(call: Call, now: dt.datetime) -> str:
 async def manifest(service: Service, call: Call) -> Response:
     """Answer with the text of a manifest."""
     annotation = call.params.get("includeAnnotation", "true").lower() != "false"
-    base = str(call.request.base_url).rstrip("/")
+    base = service.root(call.request)
     name = _name(call, dt.datetime.now(dt.UTC))
     text = await service.in_thread(
         lambda: "".join(

@@ -20,10 +20,11 @@ def _attachment(text: str, name: str) -> Response:
 
 
 async def agreement(service: Service, _call: Call) -> Response:
-    """The site's user agreement, 404 where none is set."""
-    if not service.agreement:
+    """The archive's own current agreement, 404 where none is set."""
+    found = await service.in_thread(service.catalog.agreements().own)
+    if found is None:
         return PlainTextResponse("No user agreement file found.", 404)
-    return _attachment(service.agreement, "UserAgreement.txt")
+    return _attachment(found.text, "UserAgreement.txt")
 
 
 async def sop_classes(_service: Service, _call: Call) -> Response:
