@@ -30,9 +30,9 @@ def read_range(layout, reader, start=0, end=None):
         if isinstance(segment, LiteralSegment):
             pieces.append(bytes(segment.data))
             continue
-        handle = reader.open(segment.instance)
+        handle = reader.open(segment.stored)
         buffer = bytearray(segment.length)
-        handle.read_into(memoryview(buffer), segment.instance.location.offset + segment.offset)
+        handle.read_into(memoryview(buffer), segment.stored.location.offset + segment.offset)
         handle.close()
         pieces.append(bytes(buffer))
     return b"".join(pieces)
@@ -270,7 +270,7 @@ def test_acquisition_names(make_instance, make_content, numbers, first, last):
 
 
 def test_the_licence_text_is_nbias(series, make_content):
-    assert licence_text(series, "Be kind.\n") == (
+    assert licence_text(series) == (
         "License Information. The DEMO collection is distributed under the CC BY 4.0 at "
         "https://creativecommons.org/licenses/by/4.0/ "
         "By downloading the data, you agree to abide by terms of this license.\nBe kind.\n"

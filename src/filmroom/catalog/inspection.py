@@ -18,6 +18,7 @@ from filmroom.catalog.content import INSTANCE_COLUMNS, stored_instance
 from filmroom.catalog.database import Database, chunks
 from filmroom.catalog.ledger import forget_unused
 from filmroom.catalog.schema import facet, instance, quarantine, series, site, stored_object
+from filmroom.catalog.schema_files import series_file
 from filmroom.catalog.write import object_ids
 from filmroom.model.entities import Location, StoredInstance
 from filmroom.model.naming import uid_digest
@@ -31,6 +32,10 @@ class HeldInstance:
 
     series_instance_uid: str
     instance: StoredInstance
+
+    @property
+    def content(self) -> StoredInstance:
+        return self.instance
 
 
 class Inspection:
@@ -119,8 +124,11 @@ class Inspection:
     def unused_objects(self) -> Iterator[list[tuple[str, bool]]]:
         """Yield pages of the object rows that nothing refers to: key, and whether it is a file in place."""
         last = -1
-        used = sa.exists().where(instance.c.object_id == stored_object.c.id) | sa.exists().where(
-            quarantine.c.object_id == stored_object.c.id
+        used = sa.or_(
+            *(
+                sa.exists().where(holder.c.object_id == stored_object.c.id)
+                for holder in (instance, quarantine, series_file)
+            )
         )
         while True:
             statement = (

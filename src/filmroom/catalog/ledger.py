@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from filmroom.catalog import runs
 from filmroom.catalog.database import chunks
 from filmroom.catalog.schema import instance, quarantine, stored_object
+from filmroom.catalog.schema_files import series_file
 from filmroom.catalog.write import Acceptance, now, object_ids
 from filmroom.errors import IdentityConflict, NotFound
 from filmroom.model.entities import (
@@ -171,7 +172,7 @@ def forget_unused(connection: sa.Connection, keys: Sequence[str]) -> list[str]:
     """Return those of the keys that nothing refers to, and drop their object rows."""
     in_use: set[str] = set()
     for some in chunks(list(keys)):
-        for holder in (instance, quarantine):
+        for holder in (instance, quarantine, series_file):
             statement = (
                 sa.select(stored_object.c.object_key)
                 .select_from(stored_object.join(holder))

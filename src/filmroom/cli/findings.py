@@ -99,6 +99,7 @@ def _summary(report: FsckReport) -> dict[str, Any]:
     return {
         "full": report.full,
         "instances": report.instances,
+        "files": report.files,
         "objects": report.objects,
         "bytes_read": report.bytes_read,
         "stored_objects": report.stored,
@@ -114,8 +115,9 @@ def _print_summary(report: FsckReport) -> None:
     from filmroom.upkeep import KINDS
 
     how = f"{human_size(report.bytes_read)} read" if report.full else "sizes and times compared"
+    others = f" and {report.files} other files" if report.files else ""
     remark(
-        f"{report.instances} instances in {report.objects} objects checked ({how}), "
+        f"{report.instances} instances{others} in {report.objects} objects checked ({how}), "
         f"{report.stored} objects in the store; {report.seconds:.1f} s."
     )
     if report.recent:

@@ -6,17 +6,8 @@ name on every system is refused: what the server sends must not choose where it 
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
 from filmroom.errors import BadAnswer
-
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
-# Device names of Windows, with or without an extension (Microsoft: Naming Files, Paths, and Namespaces).
-_RESERVED = re.compile(
-    r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE
-)
-_LONGEST = 200
+from filmroom.model.naming import is_plain_file_name
 
 
 def checked_member_name(name: str) -> str:
@@ -24,19 +15,6 @@ def checked_member_name(name: str) -> str:
 
     :raises BadAnswer: for paths, drive letters, control characters, names that a system reserves.
     """
-    if (
-        not name
-        or len(name.encode("utf-8", "surrogatepass")) > _LONGEST
-        or name in {".", ".."}
-        or name[-1] in " ."
-        or name[0] == " "
-        or _FORBIDDEN.search(name)
-        or _RESERVED.fullmatch(name)
-    ):
+    if not is_plain_file_name(name):
         raise BadAnswer(f"The archive holds a member whose name is not a plain file name: {name[:80]!r}.")
     return name
-
-
-def folded(name: str) -> str:
-    """Return what two names share that some file system takes for the same file."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from filmroom.client import zip_records as zr
-from filmroom.client.member_names import checked_member_name, folded
+from filmroom.client.member_names import checked_member_name
 from filmroom.client.zip_directory import DirectoryReader
 from filmroom.errors import BadAnswer, IncompleteTransfer
+from filmroom.model.naming import folded
 
 crc32: Callable[..., int] = zlib.crc32
 _inflater: Callable[..., Any] = zlib.decompressobj

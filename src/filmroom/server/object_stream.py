@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 
 from filmroom.errors import ObjectChanged
-from filmroom.model.entities import StoredInstance
+from filmroom.model.entities import StoredBytes
 from filmroom.store.base import RangeReader
 from filmroom.store.content import ContentReader, ObjectHandle
 from filmroom.store.zip_layout import Segment, StoredSegment
@@ -31,11 +31,11 @@ _OPEN_BYTES = 4 << 20
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """Neighbouring bytes of one object, and the instances that they are of; and how far they were read."""
+    """Neighbouring bytes of one object, and what they are of; and how far they were read."""
 
     start: int
     end: int
-    instances: list[StoredInstance] = field(default_factory=list)
+    items: list[StoredBytes] = field(default_factory=list)
     opening: asyncio.Task[RangeReader] | None = None
     ahead: asyncio.Task[bytes] | None = None
     chunk: memoryview = field(default_factory=lambda: memoryview(b""))
@@ -62,7 +62,7 @@ def steps(segments: Iterable[Segment], reader: ContentReader) -> Iterator[Step]:
     remote = (
         segment
         for segment in segments
-        if isinstance(segment, StoredSegment) and not reader.is_local(segment.instance.location)
+        if isinstance(segment, StoredSegment) and not reader.is_local(segment.stored.location)
     )
     while True:
         planned = _planned(islice(remote, _PLANNED_SEGMENTS))
@@ -75,7 +75,7 @@ def _planned(segments: Iterable[StoredSegment]) -> list[Step]:
     growing: dict[str, Run] = {}  # by object, the longest unused first
     planned: list[Step] = []
     for segment in segments:
-        location = segment.instance.location
+        location = segment.stored.location
         start = location.offset + segment.offset
         run = growing.pop(location.key, None)
         if run is None or run.end != start:
@@ -84,7 +84,7 @@ def _planned(segments: Iterable[StoredSegment]) -> list[Step]:
         if len(growing) > _OPEN_RUNS:
             del growing[next(iter(growing))]
         run.end += segment.length
-        run.instances.append(segment.instance)
+        run.items.append(segment.stored)
         if planned and planned[-1][0] is run:
             planned[-1] = (run, planned[-1][1] + segment.length)
         else:
@@ -192,18 +192,16 @@ class ObjectStream:
             raise ValueError("The run is not open.")
         chunk = await (await run.opening).read()
         if not chunk:
-            raise ObjectChanged(f"The object {run.instances[0].location.key} ends early.")
+            raise ObjectChanged(f"The object {run.items[0].location.key} ends early.")
         return chunk
 
     async def _open_run(self, run: Run) -> RangeReader:
-        handle, reader = await self._reader.open_range(
-            run.instances[0].location, run.start, run.end - run.start
-        )
-        doubtful = [item for item in run.instances if not self._reader.is_trusted(handle, item)]
+        handle, reader = await self._reader.open_range(run.items[0].location, run.start, run.end - run.start)
+        doubtful = [item for item in run.items if not self._reader.is_trusted(handle, item)]
         if doubtful:
             await anyio.to_thread.run_sync(self._verify_all, handle, doubtful)
         return reader
 
-    def _verify_all(self, handle: ObjectHandle, instances: list[StoredInstance]) -> None:
-        for instance in instances:
-            self._reader.verify(handle, instance)
+    def _verify_all(self, handle: ObjectHandle, items: list[StoredBytes]) -> None:
+        for item in items:
+            self._reader.verify(handle, item)

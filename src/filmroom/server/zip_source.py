@@ -18,7 +18,7 @@ from typing import Protocol
 import anyio.to_thread
 
 from filmroom.errors import ObjectChanged
-from filmroom.model.entities import Location, StoredInstance
+from filmroom.model.entities import Location, StoredBytes
 from filmroom.server.object_stream import ObjectStream, steps
 from filmroom.store.content import ContentReader, ObjectHandle, crc32
 from filmroom.store.zip_layout import LiteralSegment, Segment, StoredSegment
@@ -172,25 +172,22 @@ class SegmentSource:
         return count
 
     async def _read(self, segment: StoredSegment, position: int) -> int:
-        instance = segment.instance
-        handle = self._handles.get(instance.location.key)
+        item = segment.stored
+        handle = self._handles.get(item.location.key)
         count = min(segment.length - position, len(self._view) - self._filled)
         target = self._view[self._filled : self._filled + count]
         if handle is None:
             assert self._remote is not None  # noqa: S101 - local objects of the batch are open
             await self._remote.fill(target)
         else:
-            at = instance.location.offset + segment.offset + position
+            at = item.location.offset + segment.offset + position
             done = handle.read_cached(target, at)
             if done < count:
                 await anyio.to_thread.run_sync(handle.read_into, target[done:], at + done)
-        if segment.is_whole and instance.location.encoding == "identity":
+        if segment.is_whole and item.location.encoding == "identity":
             self._checksum = crc32(target, self._checksum if position else 0)
-            if position + count == segment.length and self._checksum != instance.crc32:
-                raise ObjectChanged(
-                    f"Instance {instance.sop_instance_uid} in {instance.location.key} is not what was "
-                    "catalogued."
-                )
+            if position + count == segment.length and self._checksum != item.crc32:
+                raise ObjectChanged(f"{item.label} in {item.location.key} is not what was catalogued.")
         self._filled += count
         return count
 
@@ -200,7 +197,7 @@ class SegmentSource:
         keys: set[str] = set()
         for segment in self._segments:
             if isinstance(segment, StoredSegment):
-                key = segment.instance.location.key
+                key = segment.stored.location.key
                 if key not in keys and len(keys) == _BATCH_OBJECTS:
                     self._segments = chain([segment], self._segments)
                     break
@@ -214,12 +211,12 @@ class SegmentSource:
 
     async def _open_batch(self) -> None:
         self._batch = self._take_batch()
-        instances = [
-            segment.instance
+        items = [
+            segment.stored
             for segment in self._batch
-            if isinstance(segment, StoredSegment) and self._reader.is_local(segment.instance.location)
+            if isinstance(segment, StoredSegment) and self._reader.is_local(segment.stored.location)
         ]
-        wanted = {instance.location.key: instance.location for instance in instances}
+        wanted = {item.location.key: item.location for item in items}
         for key in self._handles.keys() - wanted.keys():
             self._handles.pop(key).close()
         missing = [location for key, location in wanted.items() if key not in self._handles]
@@ -228,9 +225,7 @@ class SegmentSource:
         else:
             await anyio.to_thread.run_sync(self._open_all, missing)
         doubtful = [
-            instance
-            for instance in instances
-            if not self._reader.is_trusted(self._handles[instance.location.key], instance)
+            item for item in items if not self._reader.is_trusted(self._handles[item.location.key], item)
         ]
         if doubtful:
             await anyio.to_thread.run_sync(self._verify_all, doubtful)
@@ -241,9 +236,9 @@ class SegmentSource:
         if self._closed:  # the request was cancelled while this ran in its thread
             self.close()
 
-    def _verify_all(self, instances: Iterable[StoredInstance]) -> None:
-        for instance in instances:
-            self._reader.verify(self._handles[instance.location.key], instance)
+    def _verify_all(self, items: Iterable[StoredBytes]) -> None:
+        for item in items:
+            self._reader.verify(self._handles[item.location.key], item)
 
     def _check_all(self, locations: Iterable[Location]) -> None:
         for location in locations:
@@ -256,7 +251,7 @@ class SegmentSource:
             if count == _CHECKED_SEGMENTS or len(found) > _CHECKED_OBJECTS:
                 return []
             if isinstance(segment, StoredSegment):
-                found.setdefault(segment.instance.location.key, segment.instance.location)
+                found.setdefault(segment.stored.location.key, segment.stored.location)
         return list(found.values())
 
 
@@ -266,7 +261,7 @@ class InflatedSource:
     A deflate stream has no entrances: what lies before the range is inflated and dropped.
     """
 
-    def __init__(self, reader: ContentReader, instance: StoredInstance, start: int, end: int) -> None:
+    def __init__(self, reader: ContentReader, instance: StoredBytes, start: int, end: int) -> None:
         self._reader = reader
         self._instance = instance
         self._start, self._end = start, end

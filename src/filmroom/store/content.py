@@ -1,4 +1,4 @@
-"""Reading the bytes of catalogued instances, and noticing when they are no longer what they were.
+"""Reading the bytes of catalogued instances and files, and noticing when they are no longer what they were.
 
 The catalogue remembers size and time of every object. A wrong size is refused at once. Another time alone
 may be a restored backup: then the instance's CRC-32 decides, before its first byte is given out.
@@ -17,7 +17,7 @@ from typing import cast
 from zlib_ng import zlib_ng
 
 from filmroom.errors import ObjectChanged, ObjectMissing, StoreError
-from filmroom.model.entities import Location, StoredInstance
+from filmroom.model.entities import Location, StoredBytes
 from filmroom.store.base import RangeReader, Store
 
 _PIECE = 1 << 20
@@ -167,18 +167,18 @@ class ContentReader:
             raise
         return ObjectHandle(location.key, info.st_mtime_ns, fd=fd)
 
-    def presigned(self, instance: StoredInstance, *, method: str, answer: Mapping[str, str]) -> str | None:
+    def presigned(self, item: StoredBytes, *, method: str, answer: Mapping[str, str]) -> str | None:
         """Return an address under which anyone can fetch the instance from a remote store for some minutes;
         None where it does not lie there as one whole object. It is checked before.
 
         :param answer: headers that the answer there is to have.
         :raises ObjectMissing: :raises ObjectChanged:
         """
-        location = instance.location
+        location = item.location
         is_whole = (location.offset, location.length, location.object_size) == (
             0,
-            instance.size,
-            instance.size,
+            item.size,
+            item.size,
         )
         if self.is_local(location) or location.encoding != "identity" or not is_whole:
             return None
@@ -198,58 +198,58 @@ class ContentReader:
         _check_size(location, reader.stat.size)
         return ObjectHandle(location.key, reader.stat.modified_ns, store=self._store), reader
 
-    def is_trusted(self, handle: ObjectHandle, instance: StoredInstance) -> bool:
+    def is_trusted(self, handle: ObjectHandle, item: StoredBytes) -> bool:
         """Whether the instance may be given out at once: the object's time is the recorded one, or the
         instance was verified since it changed. Never waits."""
-        if handle.modified_ns == instance.location.modified_ns or instance.location.modified_ns is None:
+        if handle.modified_ns == item.location.modified_ns or item.location.modified_ns is None:
             return True
-        return self._verification(handle, instance) in self._verified
+        return self._verification(handle, item) in self._verified
 
-    def verify(self, handle: ObjectHandle, instance: StoredInstance) -> None:
+    def verify(self, handle: ObjectHandle, item: StoredBytes) -> None:
         """Read the instance whole and compare its CRC-32; remember when it is right.
 
         :raises ObjectChanged: when it is not.
         """
-        for _ in _decoded(handle, instance):
+        for _ in _decoded(handle, item):
             pass
         with self._lock:
-            self._verified[self._verification(handle, instance)] = None
+            self._verified[self._verification(handle, item)] = None
             while len(self._verified) > _REMEMBERED:
                 self._verified.popitem(last=False)
 
-    def open(self, instance: StoredInstance) -> ObjectHandle:
+    def open(self, item: StoredBytes) -> ObjectHandle:
         """Open an instance's object and make sure that the instance is what was catalogued.
 
         :raises ObjectMissing: :raises ObjectChanged:
         """
-        handle = self.open_object(instance.location)
+        handle = self.open_object(item.location)
         try:
-            if not self.is_trusted(handle, instance):
-                self.verify(handle, instance)
+            if not self.is_trusted(handle, item):
+                self.verify(handle, item)
         except BaseException:
             handle.close()
             raise
         return handle
 
-    def decoded(self, instance: StoredInstance) -> Generator[bytes]:
+    def decoded(self, item: StoredBytes) -> Generator[bytes]:
         """Yield the instance's DICOM bytes (inflated where they lie deflated), at most 1 MiB at a time.
 
         :raises ObjectMissing: :raises ObjectChanged: also after the last chunk, when size or CRC-32 differ.
         """
-        handle = self.open_object(instance.location)
+        handle = self.open_object(item.location)
         try:
-            yield from _decoded(handle, instance)
+            yield from _decoded(handle, item)
         finally:
             handle.close()
 
     @staticmethod
-    def _verification(handle: ObjectHandle, instance: StoredInstance) -> tuple[str, int, int | None]:
-        return (handle.key, instance.location.offset, handle.modified_ns)
+    def _verification(handle: ObjectHandle, item: StoredBytes) -> tuple[str, int, int | None]:
+        return (handle.key, item.location.offset, handle.modified_ns)
 
 
-def _decoded(handle: ObjectHandle, instance: StoredInstance) -> Generator[bytes]:
+def _decoded(handle: ObjectHandle, item: StoredBytes) -> Generator[bytes]:
     """Yield an instance's bytes; the last piece is held back until size and CRC-32 are found right."""
-    location = instance.location
+    location = item.location
     inflater = zlib_ng.decompressobj(-15) if location.encoding == "deflate" else None
     stored = handle.pieces(location.offset, location.length)
     total, checksum, held = 0, 0, b""
@@ -265,12 +265,12 @@ def _decoded(handle: ObjectHandle, instance: StoredInstance) -> Generator[bytes]
             try:
                 piece = inflater.decompress(pending, _PIECE)
             except _inflate_error as error:
-                raise _content_changed(instance) from error
+                raise _content_changed(item) from error
             pending = inflater.unconsumed_tail
         total += len(piece)
         checksum = crc32(piece, checksum)
-        if total > instance.size:
-            raise _content_changed(instance)
+        if total > item.size:
+            raise _content_changed(item)
         if held:
             yield held
         held = piece
@@ -280,17 +280,15 @@ def _decoded(handle: ObjectHandle, instance: StoredInstance) -> Generator[bytes]
         checksum = crc32(tail, checksum)
         held += tail
         if not inflater.eof or inflater.unused_data:
-            raise _content_changed(instance)
-    if total != instance.size or checksum != instance.crc32:
-        raise _content_changed(instance)
+            raise _content_changed(item)
+    if total != item.size or checksum != item.crc32:
+        raise _content_changed(item)
     if held:
         yield held
 
 
-def _content_changed(instance: StoredInstance) -> ObjectChanged:
-    return ObjectChanged(
-        f"Instance {instance.sop_instance_uid} in {instance.location.key} is not what was catalogued."
-    )
+def _content_changed(item: StoredBytes) -> ObjectChanged:
+    return ObjectChanged(f"{item.label} in {item.location.key} is not what was catalogued.")
 
 
 def _opening_failed(location: Location, error: OSError) -> StoreError:

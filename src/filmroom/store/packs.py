@@ -25,6 +25,12 @@ LONE_SIZE = 8 << 20
 """From this size in bytes an instance has an object of its own."""
 
 
+def new_key(series_uid: str, extension: str) -> str:
+    """Return a key that was never used, near the other objects of its series."""
+    digest = hashlib.sha256(series_uid.encode()).hexdigest()
+    return f"{digest[:2]}/{digest[2:18]}/{uuid.uuid4().hex}.{extension}"
+
+
 class PackWriter:
     """Writes the instances of one series; not for use by several threads at once.
 
@@ -34,9 +40,8 @@ class PackWriter:
     """
 
     def __init__(self, store: Store, series_uid: str) -> None:
-        digest = hashlib.sha256(series_uid.encode()).hexdigest()
         self._store = store
-        self._prefix = f"{digest[:2]}/{digest[2:18]}"
+        self._series_uid = series_uid
         self._pending: list[tuple[int, bytes]] = []
         self._pending_size = 0
         self._locations: list[Location | None] = []
@@ -56,7 +61,7 @@ class PackWriter:
         index = len(self._locations)
         chunks = _exactly([data] if isinstance(data, bytes) else data, size)
         if size >= LONE_SIZE:
-            key = self._key("dcm")
+            key = new_key(self._series_uid, "dcm")
             info = self._store.write(key, chunks)
             self._written.append(key)
             self._locations.append(Location(key, 0, size, info.size, info.modified_ns))
@@ -94,13 +99,10 @@ class PackWriter:
         if kind is not None:
             self.discard()
 
-    def _key(self, extension: str) -> str:
-        return f"{self._prefix}/{uuid.uuid4().hex}.{extension}"
-
     def _flush(self) -> None:
         if not self._pending:
             return
-        key = self._key("pack")
+        key = new_key(self._series_uid, "pack")
         info = self._store.write(key, (content for _, content in self._pending))
         self._written.append(key)
         offset = 0

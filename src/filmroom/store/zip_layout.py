@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from filmroom.errors import InvalidInput
-from filmroom.model.entities import StoredInstance
+from filmroom.model.entities import StoredBytes
 from filmroom.store.content import crc32
 
 _LOCAL = struct.Struct("<14s3L2H")
@@ -53,8 +53,8 @@ _PLAIN_NAME = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z._-]{0,200}")
 _BAD_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\\]|^/|^[A-Za-z]:|(?:^|/)\.{0,2}(?:/|$)")
 
 
-ZipEntry = tuple[str, bytes | StoredInstance]
-"""One member: its name inside the archive, and its bytes or the instance that holds them."""
+Entry = tuple[str, bytes | StoredBytes]
+"""One member: its name inside the archive, and its bytes or where they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,16 @@ class LiteralSegment:
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """Bytes of the archive that are ``length`` stored bytes of an instance, from ``offset`` among them."""
+    """Bytes of the archive: ``length`` stored bytes of an instance or file, from ``offset`` among them."""
 
-    instance: StoredInstance
+    stored: StoredBytes
     offset: int
     length: int
 
     @property
     def is_whole(self) -> bool:
-        """Whether these are all the stored bytes of the instance."""
-        return self.length == self.instance.location.length
+        """Whether these are all the stored bytes of it."""
+        return self.length == self.stored.location.length
 
 
 Segment = LiteralSegment | StoredSegment
@@ -90,7 +90,7 @@ class ZipLayout:
 
     __slots__ = ("_directory", "_entries", "_offsets", "etag", "size")
 
-    def __init__(self, entries: Sequence[ZipEntry], offsets: array[int], directory: bytes, etag: str) -> None:
+    def __init__(self, entries: Sequence[Entry], offsets: array[int], directory: bytes, etag: str) -> None:
         self._entries = entries
         self._offsets = offsets  # where each local header begins; last: where the directory begins
         self._directory = directory
@@ -98,21 +98,21 @@ class ZipLayout:
         self.size = offsets[-1] + len(directory)
 
     @classmethod
-    def plan(cls, entries: Iterable[ZipEntry]) -> ZipLayout:
+    def plan(cls, entries: Iterable[Entry]) -> ZipLayout:
         """Lay an archive out.
 
         :raises InvalidInput: for a name that is unsafe or appears twice, or an instance whose sizes
             contradict each other.
         """
         members = list(entries)
-        _check_distinct(members)
+        check_distinct(members)
         offsets = array("Q", [0])
         directory: list[bytes] = []
         digests: list[bytes] = []
         pack = _CENTRAL.pack
         offset = 0
         for name, content in members:
-            raw = name.encode() if _PLAIN_NAME.fullmatch(name) else _encoded_name(name)
+            raw = name.encode() if _PLAIN_NAME.fullmatch(name) else encoded_name(name)
             method, checksum, stored, size, digest = _measures(content)
             utf8 = len(raw) != len(name)
             large = stored >= _MAX32 or size >= _MAX32
@@ -157,7 +157,8 @@ class ZipLayout:
             yield LiteralSegment(memoryview(self._directory)[position - begin : stop - begin])
 
 
-def _encoded_name(name: str) -> bytes:
+def encoded_name(name: str) -> bytes:
+    """Return a member's name as bytes. :raises InvalidInput: when it is unsafe, no text, or too long."""
     if _BAD_NAME.search(name):
         raise InvalidInput(f"Not a safe name inside an archive: {name!r}.")
     try:
@@ -169,7 +170,7 @@ def _encoded_name(name: str) -> bytes:
     return raw
 
 
-def _measures(content: bytes | StoredInstance) -> tuple[int, int, int, int, bytes]:
+def _measures(content: bytes | StoredBytes) -> tuple[int, int, int, int, bytes]:
     """Return method, CRC-32, stored size, size, and what else makes the stored bytes what they are."""
     if isinstance(content, bytes):
         return 0, crc32(content), len(content), len(content), hashlib.sha256(content).digest()
@@ -179,7 +180,7 @@ def _measures(content: bytes | StoredInstance) -> tuple[int, int, int, int, byte
         identity = content.sha256 + f"{location.key}\0{location.offset}\0".encode()
         return 8, content.crc32, location.length, content.size, identity
     if location.length != content.size:
-        raise InvalidInput(f"Instance {content.sop_instance_uid} is catalogued with two sizes.")
+        raise InvalidInput(f"{content.label} is catalogued with two sizes.")
     return 0, content.crc32, content.size, content.size, content.sha256
 
 
@@ -189,7 +190,8 @@ def _zip64_extra(*values: int) -> bytes:
     return struct.pack(f"<2H{len(large)}Q", 1, 8 * len(large), *large)
 
 
-def _check_distinct(members: Sequence[ZipEntry]) -> None:
+def check_distinct(members: Sequence[Entry]) -> None:
+    """:raises InvalidInput: when a name appears twice."""
     if len({name for name, _ in members}) == len(members):
         return
     seen: set[str] = set()
@@ -199,7 +201,7 @@ def _check_distinct(members: Sequence[ZipEntry]) -> None:
         seen.add(name)
 
 
-def _member_segments(entry: ZipEntry, start: int, end: int) -> Iterator[Segment]:
+def _member_segments(entry: Entry, start: int, end: int) -> Iterator[Segment]:
     """Yield the segments of one member; positions count from its local header."""
     header = _local_header(entry)
     content = entry[1]
@@ -214,7 +216,7 @@ def _member_segments(entry: ZipEntry, start: int, end: int) -> Iterator[Segment]
         yield StoredSegment(content, data_start, data_end - data_start)
 
 
-def _local_header(entry: ZipEntry) -> bytes:
+def _local_header(entry: Entry) -> bytes:
     name, content = entry
     raw = name.encode()
     method, checksum, stored, size, _ = _measures(content)

@@ -1,4 +1,4 @@
-"""Whether the instances of one object are the bytes that were catalogued."""
+"""Whether what lies in one object are the bytes that were catalogued: instances, or another file."""
 
 from __future__ import annotations
 
@@ -8,68 +8,74 @@ import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from filmroom.catalog.inspection import HeldInstance
+from filmroom.catalog.series_files import HeldFile
 from filmroom.dicom.digest import Digests, digest
 from filmroom.errors import FilmroomError, ObjectChanged, ObjectMissing, StoreError
-from filmroom.model.entities import Location, StoredInstance
+from filmroom.model.entities import Location, StoredBytes
 from filmroom.store.base import ObjectStat, Store
 
 _PIECE = 1 << 20
 _SKIPPED = 1 << 20  # a shorter gap is read over, a longer one jumped
 
 
+Held = TypeVar("Held", HeldInstance, HeldFile)
+
+
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """One instance that is not as catalogued; ``kind`` is a name in ``findings.KINDS``."""
+class Damage(Generic[Held]):
+    """One instance or file that is not as catalogued; ``kind`` is a name in ``findings.KINDS``."""
 
     kind: str
     detail: str
-    held: HeldInstance
+    held: Held
 
 
 @dataclass(slots=True)
-class ObjectCheck:
-    """What was found at one object: ``new_time`` when only its time (POSIX ns) is another."""
+class ObjectCheck(Generic[Held]):
+    """What was found at one object: ``items`` lie in it; ``new_time`` when only its time (POSIX ns) is
+    another."""
 
     location: Location
-    instances: int
+    items: int
     bytes_read: int = 0
-    damages: list[Damage] = field(default_factory=list)
+    damages: list[Damage[Held]] = field(default_factory=list)
     new_time: int | None = None
     failed: StoreError | None = None
 
 
-def check_object(store: Store, instances: Sequence[HeldInstance], *, full: bool) -> ObjectCheck:
-    """Check the instances of one object, given in the order of their places.
+def check_object(store: Store, items: Sequence[Held], *, full: bool) -> ObjectCheck[Held]:
+    """Check what lies in one object, given in the order of their places.
 
     :param full: read every byte; else only size and time are compared, and bytes where the time differs.
     """
-    location = instances[0].instance.location
-    result = ObjectCheck(location, len(instances))
+    location = items[0].content.location
+    result: ObjectCheck[Held] = ObjectCheck(location, len(items))
     try:
         found = _stat(store, location)
     except StoreError as error:
-        return _all_damaged(result, instances, error)
+        return _all_damaged(result, items, error)
     if found.size != location.object_size:
         detail = f"{found.size} bytes in place of {location.object_size}"
-        result.damages = [Damage("wrong-size", detail, held) for held in instances]
+        result.damages = [Damage("wrong-size", detail, held) for held in items]
         return result
     other_time = None not in {location.modified_ns, found.modified_ns} and (
         location.modified_ns != found.modified_ns
     )
     if full or other_time:
-        _read_all(store, instances, result)
+        _read_all(store, items, result)
         if other_time and not result.damages:
             result.new_time = found.modified_ns
     return result
 
 
-def _all_damaged(result: ObjectCheck, instances: Iterable[HeldInstance], error: StoreError) -> ObjectCheck:
+def _all_damaged(result: ObjectCheck[Held], items: Iterable[Held], error: StoreError) -> ObjectCheck[Held]:
     kind = _kind(error)
     if kind == "unreadable":
         result.failed = error
-    result.damages = [Damage(kind, str(error), held) for held in instances]
+    result.damages = [Damage(kind, str(error), held) for held in items]
     return result
 
 
@@ -79,11 +85,11 @@ def _kind(error: StoreError) -> str:
     return "damaged" if isinstance(error, ObjectChanged) else "unreadable"
 
 
-def _read_all(store: Store, instances: Sequence[HeldInstance], result: ObjectCheck) -> None:
+def _read_all(store: Store, items: Sequence[Held], result: ObjectCheck[Held]) -> None:
     with closing(_Reader(store, result.location)) as reader:
-        for held in instances:
+        for held in items:
             try:
-                wrong = _wrong_digest(reader, held.instance)
+                wrong = _wrong_digest(reader, held.content)
             except StoreError as error:
                 kind = _kind(error)
                 if kind == "unreadable":
@@ -91,12 +97,12 @@ def _read_all(store: Store, instances: Sequence[HeldInstance], result: ObjectChe
                 result.damages.append(Damage(kind, str(error), held))
                 reader.close()
             else:
-                result.bytes_read += held.instance.size
+                result.bytes_read += held.content.size
                 if wrong:
                     result.damages.append(Damage("damaged", wrong, held))
 
 
-def _wrong_digest(reader: _Reader, item: StoredInstance) -> str:
+def _wrong_digest(reader: _Reader, item: StoredBytes) -> str:
     """Return what differs, or nothing. :raises StoreError: when the bytes cannot be had."""
     place = item.location
     if place.offset < 0 or place.length < 0 or place.offset + place.length > place.object_size:

@@ -36,6 +36,12 @@ KINDS: dict[str, Kind] = {
         Kind("wrong-total", "a series' number of images or bytes is wrong", "repair", _REPAIR),
         Kind("wrong-count", "counts of values for search are wrong", "repair", _REPAIR),
         Kind(
+            "series-file",
+            "a file of a series that is not DICOM is gone or not as it was catalogued",
+            "hand",
+            "Take it out and add the original again: filmroom series remove-file, filmroom series add-file",
+        ),
+        Kind(
             "quarantine-lost",
             "the kept copy of a quarantined file is gone or has another size",
             "hand",

@@ -14,9 +14,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from filmroom.catalog import Catalog
-from filmroom.catalog.inspection import Inspection
+from filmroom.catalog.inspection import HeldInstance
 from filmroom.errors import StoreError
 from filmroom.model.entities import Location
 from filmroom.settings import ArchiveAddress
@@ -64,10 +65,12 @@ class FsckProgress:
 
 @dataclass(slots=True)
 class FsckReport:
-    """What a check found; counts by kind (``findings.KINDS``). ``recent`` are unknown objects left alone."""
+    """What a check found; counts by kind (``findings.KINDS``). ``files`` are those that
+    are not DICOM. ``recent`` are unknown objects left alone."""
 
     full: bool
     instances: int = 0
+    files: int = 0
     bytes_read: int = 0
     objects: int = 0
     stored: int = 0
@@ -98,21 +101,22 @@ def check_archive(
     """
     files = source_files(options.heal)
     with Catalog.open(address.database_url) as catalog:
-        check = _Check(catalog.inspection(), open_store(address.store_url), options, tell, progress)
+        check = _Check(catalog, open_store(address.store_url), options, tell, progress)
         check.run(files)
     return check.report
 
 
 class _Check:
     def __init__(
-        self, inspection: Inspection, store: Store, options: FsckOptions, tell: Tell, progress: Show | None
+        self, catalog: Catalog, store: Store, options: FsckOptions, tell: Tell, progress: Show | None
     ) -> None:
-        self._inspection = inspection
+        self._inspection = catalog.inspection()
+        self._series_files = catalog.series_files()
         self._store = store
         self._options = options
         self._tell = tell
         self._show = progress
-        self._damages: list[Damage] = []
+        self._damages: list[Damage[HeldInstance]] = []
         self._times: list[tuple[Location, int]] = []
         self._unreadable = 0
         self.report = FsckReport(options.full)
@@ -123,6 +127,7 @@ class _Check:
             self._found(Finding("catalogue", fault))
         self._content()
         self._heal(files)
+        self._files()
         self._quarantine()
         self._totals()
         self._unused()
@@ -142,9 +147,9 @@ class _Check:
                 self._progress("instances", self.report.instances, total)
         self._accept_times()
 
-    def _checked(self, threads: int) -> Generator[ObjectCheck]:
+    def _checked(self, threads: int) -> Generator[ObjectCheck[HeldInstance]]:
         """Check objects in threads, so far ahead as memory should hold."""
-        waiting: deque[tuple[int, Future[ObjectCheck]]] = deque()
+        waiting: deque[tuple[int, Future[ObjectCheck[HeldInstance]]]] = deque()
         ahead = 0
         pool = ThreadPoolExecutor(threads, thread_name_prefix="filmroom-fsck")
         try:
@@ -161,14 +166,9 @@ class _Check:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _take(self, result: ObjectCheck) -> None:
-        report = self.report
-        report.objects += 1
-        report.instances += result.instances
-        report.bytes_read += result.bytes_read
-        self._unreadable = self._unreadable + 1 if result.failed is not None else 0
-        if result.failed is not None and self._unreadable >= _PATIENCE:
-            raise StoreError(f"{_PATIENCE} objects in a row cannot be read: {result.failed}")
+    def _take(self, result: ObjectCheck[HeldInstance]) -> None:
+        self.report.instances += result.items
+        self._take_any(result)
         for damage in result.damages:
             # It may have been replaced or dropped since its page was read.
             if not self._inspection.is_still(damage.held):
@@ -177,6 +177,14 @@ class _Check:
                 self._damages.append(damage)
             else:
                 self._found(_damage_finding(damage))
+
+    def _take_any(self, result: ObjectCheck[Any]) -> None:
+        """Count an object and note its time. :raises StoreError: when it is the store that fails."""
+        self.report.objects += 1
+        self.report.bytes_read += result.bytes_read
+        self._unreadable = self._unreadable + 1 if result.failed is not None else 0
+        if result.failed is not None and self._unreadable >= _PATIENCE:
+            raise StoreError(f"{_PATIENCE} objects in a row cannot be read: {result.failed}")
         if result.new_time is not None:
             self._times.append((result.location, result.new_time))
             if len(self._times) >= _TIMES:
@@ -209,6 +217,22 @@ class _Check:
         for damage in self._damages:
             healed = damage.held.instance.sop_instance_uid in healer.healed
             self._found(_damage_finding(damage), mended=healed)
+
+    def _files(self) -> None:
+        """Check the files of series that are not DICOM; each has an object of its own."""
+        for page in self._series_files.held():
+            for held in page:
+                result = check_object(self._store, [held], full=self._options.full)
+                self.report.files += 1
+                self._take_any(result)
+                for damage in result.damages:
+                    if self._series_files.is_still(held):
+                        detail = f"{held.content.name}: {damage.detail}"
+                        uid = held.series_instance_uid
+                        key = held.content.location.key
+                        self._found(Finding("series-file", detail, key, series_instance_uid=uid))
+            self._progress("other files", self.report.files, 0)
+        self._accept_times()
 
     # -- the rest ------------------------------------------------------------------------------------
 
@@ -275,7 +299,7 @@ class _Check:
             self._show(FsckProgress(stage, done, max(total, done) if total else 0, self.report.bytes_read))
 
 
-def _damage_finding(damage: Damage) -> Finding:
+def _damage_finding(damage: Damage[HeldInstance]) -> Finding:
     held = damage.held
     location = held.instance.location
     return Finding(

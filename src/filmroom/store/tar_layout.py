@@ -1,0 +1,113 @@
+"""A TAR file as a computation, like the ZIP of ``zip_layout``: every byte position known beforehand.
+
+Headers are those of POSIX.1-2001 (pax), as Python's ``tarfile`` writes them: plain ustar blocks unless a name
+or a size needs more. Times and owners are fixed, so the same content gives the same bytes everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+from filmroom.errors import InvalidInput
+from filmroom.model.entities import StoredBytes
+from filmroom.store.zip_layout import (
+    Entry,
+    LiteralSegment,
+    Segment,
+    StoredSegment,
+    check_distinct,
+    encoded_name,
+)
+
+
+class TarLayout:
+    """A planned archive: ``size`` in bytes, a strong ``etag`` (quoted), and where every byte comes from.
+
+    The ETag is a hash over the headers and the SHA-256 of every member.
+    """
+
+    __slots__ = ("_entries", "_offsets", "etag", "size")
+
+    def __init__(self, entries: Sequence[Entry], offsets: array[int], etag: str) -> None:
+        self._entries = entries
+        self._offsets = offsets  # where each member begins; last: where the members end
+        self.etag = etag
+        # Two blocks of zeros, and on to the end of a record.
+        self.size = _padded(self._offsets[-1] + 2 * tarfile.BLOCKSIZE, tarfile.RECORDSIZE)
+
+    @classmethod
+    def plan(cls, entries: Iterable[Entry]) -> TarLayout:
+        """Lay an archive out.
+
+        :raises InvalidInput: for a name that is unsafe or appears twice, or an instance that does not lie as
+            it is delivered.
+        """
+        members = list(entries)
+        check_distinct(members)
+        offsets = array("Q", [0])
+        identity = hashlib.sha256()
+        for entry in members:
+            header, content = _header(entry), entry[1]
+            offsets.append(offsets[-1] + len(header) + _padded(_size(content)))
+            identity.update(header)
+            identity.update(
+                hashlib.sha256(content).digest() if isinstance(content, bytes) else content.sha256
+            )
+        return cls(members, offsets, f'"{identity.hexdigest()[:40]}"')
+
+    def segments(self, start: int = 0, end: int | None = None) -> Iterator[Segment]:
+        """Yield, in order, where the bytes from ``start`` to before ``end`` come from.
+
+        :raises InvalidInput: when the range does not lie inside the archive.
+        """
+        stop = self.size if end is None else end
+        if not 0 <= start <= stop <= self.size:
+            raise InvalidInput(f"No range of the archive: {start} to {stop}.")
+        position = start
+        index = bisect_right(self._offsets, start) - 1
+        while position < stop and index < len(self._entries):
+            begin, after = self._offsets[index], self._offsets[index + 1]
+            yield from _member_segments(self._entries[index], position - begin, min(stop, after) - begin)
+            position = min(stop, after)
+            index += 1
+        if position < stop:
+            yield LiteralSegment(bytes(stop - position))
+
+
+def _member_segments(entry: Entry, start: int, end: int) -> Iterator[Segment]:
+    """Yield the segments of one member; positions count from its header."""
+    header, content = _header(entry), entry[1]
+    size = _size(content)
+    if start < len(header):
+        yield LiteralSegment(header[start:end])
+    data_start, data_end = max(start - len(header), 0), min(end - len(header), size)
+    if data_start < data_end:
+        if isinstance(content, bytes):
+            yield LiteralSegment(content[data_start:data_end])
+        else:
+            yield StoredSegment(content, data_start, data_end - data_start)
+    padding = end - max(start, len(header) + size)
+    if padding > 0:
+        yield LiteralSegment(bytes(padding))
+
+
+def _header(entry: Entry) -> bytes:
+    name, content = entry
+    encoded_name(name)
+    if not isinstance(content, bytes) and content.location.length != content.size:
+        raise InvalidInput(f"{content.label} does not lie as it is delivered.")
+    info = tarfile.TarInfo(name)
+    info.size = _size(content)
+    return info.tobuf(tarfile.PAX_FORMAT)
+
+
+def _size(content: bytes | StoredBytes) -> int:
+    return len(content) if isinstance(content, bytes) else content.size
+
+
+def _padded(size: int, unit: int = tarfile.BLOCKSIZE) -> int:
+    return -(-size // unit) * unit
