@@ -73,7 +73,10 @@ def _from_file(path: str) -> Checked:
     return result
 
 
-def _start_reader() -> None:
+def _start_reader(environment: dict[str, str]) -> None:
+    # The server that forks keeps the environment of its own start; credentials may have come since.
+    os.environ.clear()
+    os.environ.update(environment)
     # Ctrl-C reaches the whole process group; the parent decides what is still finished.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -191,7 +194,9 @@ class Readers:
         pending.future.set_exception(BrokenProcessPool("The reading processes do not start."))
 
     def _new_pool(self, processes: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(processes, mp_context=_context(), initializer=_start_reader)
+        return ProcessPoolExecutor(
+            processes, mp_context=_context(), initializer=_start_reader, initargs=(dict(os.environ),)
+        )
 
     def _drop_pool(self) -> None:
         if self._pool is not None:
