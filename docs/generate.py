@@ -14,7 +14,10 @@ from filmroom.cli.app import app
 from filmroom.cli.errors import EXIT_CODES
 from filmroom.model.attributes import ATTRIBUTES
 from filmroom.settings import SETTINGS
-from filmroom.wire.operations import OPERATIONS, ROOTS
+from filmroom.wire.login import LOGOUT_PATHS, TOKEN_ANSWER, TOKEN_FIELDS, TOKEN_PATHS
+from filmroom.wire.operations import OPERATIONS, ROOTS, Operation
+from filmroom.wire.operations.legacy import REPLACED_OPERATIONS
+from filmroom.wire.successors import common_differences, differences, example_calls
 from filmroom.wire.views import View
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -66,14 +69,15 @@ def attributes_page() -> str:
 def operations_page() -> str:
     """Every operation with its parameters and columns."""
     parts = [
-        "# NBIA operations\n\nEach answers below "
+        "# NBIA operations\n\nThose of NBIA answer below "
         + " and ".join(f"`{root}/<version>/`" for root in ROOTS)
         + ". Parameters marked * are required; those of `POST` come as a form. No rows: status "
         "200 and an empty body, unless said otherwise.\n"
     ]
+    parts.append(_login_section())
     for operation in OPERATIONS:
         parts.append(f"\n## {operation.version or 'unversioned'} {operation.name}\n\n{operation.summary}\n\n")
-        parts.append(f"`{operation.method} {operation.path}`\n\n")
+        parts.append(f"`{operation.method} {operation.path}`{_elsewhere(operation)}\n\n")
         rows = [
             (f"`{p.name}`" + (" *" if p.required else ""), p.help, f"`{p.example}`" if p.example else "")
             for p in operation.parameters
@@ -84,6 +88,49 @@ def operations_page() -> str:
         if operation.notes:
             parts.append(f"\n{operation.notes}\n")
     return "".join(parts)
+
+
+def _login_section() -> str:
+    """Where tokens are issued and logins end."""
+    fields = [(f"`{f.name}`" + (" *" if f.required else ""), f.help) for f in TOKEN_FIELDS]
+    return (
+        f"\n## Tokens\n\n`POST` {', '.join(f'`{path}`' for path in TOKEN_PATHS)}, a form; the answer is "
+        f"JSON: {', '.join(f'`{key}`' for key in TOKEN_ANSWER)}.\n\n{table(('field', 'meaning'), fields)}"
+        f"\n`POST` {', '.join(f'`{path}`' for path in LOGOUT_PATHS)} with the token ends its login.\n"
+    )
+
+
+def _elsewhere(operation: Operation) -> str:
+    """Name the other paths of an operation that has paths of its own, and what has come after it."""
+    text = "".join(f", also `{path}`" for path in operation.paths[1:] if operation.roots)
+    if operation.successor is not None:
+        text += f". Deprecated: use `{operation.successor.path}`; [what differs](migration.md)"
+    return text
+
+
+def migration_page() -> str:
+    """Every old operation with its successor."""
+    common = common_differences(REPLACED_OPERATIONS)
+    parts = [
+        "# From the API of before 2022\n\nUntil 22 June 2022 TCIA answered below `/services/v3` and "
+        "`/services/v4`, on the platform Bindaas. Filmroom still answers these calls, and those of the "
+        "generation before them, whose parameters are written with underscores, unless the setting "
+        "`FILMROOM_LEGACY_API` is `no`. Each answer has the headers `Deprecation`, `Sunset` (the day TCIA "
+        "ended the API; here it is answered for as long as the setting says) and `Link` with the "
+        "successor. Add `/metadata` to the path of a call for its parameters and columns.\n\n"
+        "For all of them:\n\n" + _items(common)
+    ]
+    for operation in REPLACED_OPERATIONS:
+        old, new = example_calls(operation)
+        own = [sentence for sentence in differences(operation) if sentence not in common]
+        parts.append(f"\n## {operation.name}\n\n")
+        parts.append(table(("then", "today"), [(f"`{old}`", f"`{new}`")]))
+        parts.append(f"\n{_items(own)}" if own else "")
+    return "".join(parts)
+
+
+def _items(sentences: Iterable[str]) -> str:
+    return "".join(f"- {sentence}\n" for sentence in sentences)
 
 
 def _columns(view: View) -> str:
@@ -107,8 +154,9 @@ def _commands(command: object, context: object, path: str) -> list[str]:
     for name in names:
         child = command.commands[name]  # type: ignore[attr-defined]
         here = type(context)(child, info_name=name, parent=context)  # type: ignore[call-arg]
-        if getattr(child, "commands", None):
-            parts += _commands(child, here, f"{path} {name}")
+        below = _commands(child, here, f"{path} {name}")
+        if below and not child.invoke_without_command:
+            parts += below
             continue
         parts.append(f"\n## {path} {name}\n\n{(child.help or '').strip()}\n\n")
         rows = []
@@ -122,6 +170,7 @@ def _commands(command: object, context: object, path: str) -> list[str]:
         )
         if child.epilog:
             parts.append(_examples(child.epilog))
+        parts += below
     return parts
 
 
@@ -135,6 +184,7 @@ PAGES = {
     "settings.md": settings_page,
     "attributes.md": attributes_page,
     "operations.md": operations_page,
+    "migration.md": migration_page,
     "commands.md": commands_page,
 }
 

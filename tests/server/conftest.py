@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import http.client
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,11 +22,12 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from filmroom.catalog import Catalog
-from filmroom.catalog.schema import instance
-from filmroom.model.access import Role
+from filmroom.catalog.schema import instance, series
+from filmroom.model.access import Role, Scope, VisibleSet
 from filmroom.model.accounts import Grant, TokenLifetimes
 from filmroom.model.attributes import ATTRIBUTES
 from filmroom.model.entities import Assignment, IncomingInstance, Licence, ReadInstance
+from filmroom.model.lists import NewList
 from filmroom.model.naming import uid_digest
 from filmroom.settings import ArchiveAddress
 from filmroom.store import open_store
@@ -35,12 +37,17 @@ from filmroom.wire.operations import OPERATIONS, ROOTS
 
 KEYWORDS = {attribute.column: attribute.keyword for attribute in ATTRIBUTES}
 AGREEMENT = "Be kind to the data."
+CLOSED_AGREEMENT = "The SECRET of series 1.2.99 is kept."
 BY_LABEL = {operation.label: operation for operation in OPERATIONS}
 GUEST = {"Authorization": "Bearer undefined"}
+OF_ACCOUNTS = {"make_list", "drop_list", "accept_agreement"}  # actions that the guest may not do
 
 CC_BY = Licence(
     "Creative Commons Attribution 4.0 International License", "CC BY 4.0", "https://example.org/by/4.0/"
 )
+
+
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Made:
     study_uid: str
     patient_id: str
     collection: str
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict, compare=False)
 
     @property
     def size(self) -> int:
@@ -184,8 +191,9 @@ class Answer:
 
     @property
     def steady(self) -> bytes:
-        """The body without the moments that a manifest is named after."""
-        return re.sub(rb"(databasketId=[^\n]*?-)[-_0-9]+\.tcia", rb"\1.tcia", self.body)
+        """The body without the moments that a manifest is named after, and without counts of its kind."""
+        body = re.sub(rb"(databasketId=[^\n]*?-)[-_0-9]+\.tcia", rb"\1.tcia", self.body)
+        return re.sub(rb'"usageCount":[0-9]+', b"", body)
 
 
 def ask_server(url: str, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
@@ -226,18 +234,46 @@ class Live:
         with self.archive.catalog._database.reading() as connection:
             return str(connection.scalar(statement))
 
+    def series_id(self, made: Made) -> str:
+        """The internal number of a series."""
+        statement = sa.select(series.c.id).where(series.c.series_instance_uid == made.series_uid)
+        with self.archive.catalog._database.reading() as connection:
+            return str(connection.scalar(statement))
+
+    def agreement_id(self, made: Made) -> str:
+        """The agreement of a series; none is of those that are not released."""
+        place = {self.full: None, self.restricted: "Closed"}.get(made, "")
+        current = self.archive.catalog.agreements().all()
+        return next((str(each.id) for each in current if each.collection == place), "0")
+
+    def new_list(self, made: Made) -> str:
+        """Make a shared list of one series, whatever its state, and return its name.
+
+        It belongs to ``stranger`` where the series is public, to ``grantee`` where it is restricted, else to
+        ``member``.
+        """
+        login = {self.full: "stranger", self.restricted: "grantee"}.get(made, "member")
+        owner = self.archive.catalog.tokens().viewer(self.tokens[login])
+        name = f"list of {made.series_uid} {next(_NUMBERS)}"
+        new = NewList(name, (made.series_uid,))
+        self.archive.catalog.lists().create(new, VisibleSet(owner, Scope.CURATE))
+        return name
+
     def get(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """Ask for a path."""
         return ask_server(self.url, path, method, body, **headers)
 
     def ask(self, operation: str, method: str = "", path: str = "", **params: str | list[str]) -> Answer:
-        """Ask an operation, given as ``version/name``; as the guest where a token is needed.
+        """Ask an operation, given as ``version/name``; as the guest where a token is needed, and as
+        ``stranger`` where one of an account is.
 
         :param method: another than the operation's own; parameters are then in the address.
         :param path: another than its first.
         """
         row = BY_LABEL.get(operation)
         headers = {} if operation.startswith(("v1/", "v4/")) or (row and row.auth == "public") else GUEST
+        if row and row.action in OF_ACCOUNTS:
+            headers = {"Authorization": f"Bearer {self.tokens['stranger']}"}
         return self.send(operation, params, method, path, **headers)
 
     def send(
@@ -286,7 +322,7 @@ def agree(catalog: Catalog, token: str) -> None:
     """Accept every agreement that an account is shown."""
     viewer = catalog.tokens().viewer(token)
     for shown in catalog.agreements().shown(viewer):
-        catalog.agreements().accept(viewer, shown.agreement.id, address="192.0.2.1")
+        catalog.agreements().accept(viewer, shown.id, address="192.0.2.1")
 
 
 FULL: dict[str, Any] = {
@@ -358,6 +394,7 @@ def live(session_address: ArchiveAddress) -> Iterator[Live]:
         ),
     )
     archive.catalog.agreements().put(AGREEMENT)
+    archive.catalog.agreements().put(CLOSED_AGREEMENT, "Closed")
     with running_server(archive.address) as url:
         yield replace(made, url=url, tokens=tokens_of(archive))
     archive.catalog.close()

@@ -25,9 +25,10 @@ from filmroom.catalog import Catalog
 from filmroom.catalog.schema_access import token
 from filmroom.model.access import Role
 from filmroom.model.accounts import Grant, TokenLifetimes
-from filmroom.server.login import LOGOUT_PATHS, TOKEN_PATHS, LoginOptions
+from filmroom.server.login import LoginOptions
 from filmroom.server.logs import configure_logging
 from filmroom.testing.live import running_server
+from filmroom.wire.login import LOGOUT_PATHS, TOKEN_PATHS
 
 ADDRESSES = [path.format(realm="TCIA") for path in TOKEN_PATHS]
 TOKEN, LOGOUT = ADDRESSES[0], LOGOUT_PATHS[0]

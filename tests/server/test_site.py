@@ -13,6 +13,7 @@ import pytest
 from filmroom.model.entities import Assignment
 from filmroom.server.logs import configure_logging, printable, safe_query
 from filmroom.testing.live import running_server
+from filmroom.wire.login import LOGOUT_PATHS, TOKEN_PATHS
 from filmroom.wire.operations import OPERATIONS
 
 
@@ -113,7 +114,9 @@ def test_names_are_escaped_on_pages(new_archive: Any, fetch: Any) -> None:
 def test_the_openapi_document_describes_what_is_served(live: Any) -> None:
     document = json.loads(live.get("/openapi.json").body)
     assert document["openapi"].startswith("3.1.")
-    assert set(document["paths"]) == {operation.path for operation in OPERATIONS}
+    logins = {*TOKEN_PATHS, *LOGOUT_PATHS}
+    assert set(document["paths"]) == {operation.path for operation in OPERATIONS} | logins
+    assert all({*document["paths"][path]} == {"post"} for path in logins)
     identifiers = set()
     for operation in OPERATIONS:
         [(method, described)] = document["paths"][operation.path].items()

@@ -159,7 +159,62 @@ COLUMNS |= {
 COLUMNS |= {
     f"v2/{name.removeprefix('v1/')}": names for name, names in COLUMNS.items() if name.startswith("v1/")
 }
+# Before 2022: some columns of version 1.
+COLUMNS |= {
+    f"legacy/{name}": COLUMNS[f"v1/{name}"]
+    for name in (
+        "getCollectionValues",
+        "getModalityValues",
+        "getBodyPartValues",
+        "getManufacturerValues",
+        "getSeriesSize",
+        "getSOPInstanceUIDs",
+    )
+}
+COLUMNS |= {
+    "legacy/getPatient": "PatientID|PatientName|PatientBirthDate|PatientSex|EthnicGroup|Collection",
+    "legacy/PatientsByModality": "PatientID",
+    "legacy/NewPatientsInCollection": "PatientID",
+    "legacy/NewStudiesInPatientCollection": "StudyInstanceUID",
+    "legacy/getPatientStudy": (
+        "StudyInstanceUID|StudyDate|StudyDescription|AdmittingDiagnosesDescription|StudyID|PatientAge|"
+        "PatientID|PatientName|PatientBirthDate|PatientSex|EthnicGroup|Collection|SeriesCount"
+    ),
+    "legacy/getSeries": (
+        "SeriesInstanceUID|StudyInstanceUID|Modality|ProtocolName|SeriesDate|SeriesDescription|"
+        "BodyPartExamined|SeriesNumber|AnnotationsFlag|Collection|PatientID|Manufacturer|"
+        "ManufacturerModelName|SoftwareVersions|ImageCount"
+    ),
+}
 COLUMNS |= dict.fromkeys(("v1/getDeniedSeries", "v4/getDeniedSeries"), "SeriesInstanceUID")
+
+
+_STUDIES = "studyId|date|description|id|study_id|excludeCommercial|seriesList"
+_IMAGES = (
+    "imagePkId|contentDate|contentTime|seriesPkId|instanceNumber|sopInstanceUid|seriesInstanceUid|"
+    "studyInstanceUid|size|fileURI|project|siteName|frameNum|acquisitionNumber"
+)
+_CONTENTS = COLUMNS["v1/getUpdatedSeries"].replace("DateReleased", "Date Released")
+COLUMNS |= {
+    **dict.fromkeys(
+        (
+            f"{version}{name}"
+            for version in ("", "v4/")
+            for name in ("getStudyDrillDown", "getStudyDrillDownWithSeriesIds", "getCartData")
+        ),
+        _STUDIES,
+    ),
+    "getImageDrillDown": _IMAGES,
+    "v4/getImageDrillDown": _IMAGES,
+    "v1/getContentsByName": _CONTENTS,
+    "v2/getContentsByName": _CONTENTS,
+    "v2/getSeriesQCInfo": (
+        "SeriesInstanceUID|Visibility|ReleaseStatus|ReleaseDate|ImageCount|Doi|LicenseName|Site|Project|"
+        "PatientID|Modality|StudyDescription|SeriesDescription"
+    ),
+    "v4/getSeriesQCInfo": COLUMNS["v4/getSeriesMetadata"].replace("FileSize|", "FileSize|Visibility|"),
+    "v1/getKeycloakParams": "paramName|paramValue",
+}
 
 
 @pytest.fixture

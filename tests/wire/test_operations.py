@@ -59,6 +59,10 @@ ADVANCED: dict[str, str] = {
     "getSitesForSeries": "seriesId*",
     "getMinMaxTimepoints": "",
     "getLicenses": "",
+    "getStudyDrillDown": "list*",
+    "getStudyDrillDownWithSeriesIds": "list*",
+    "getCartData": "list*",
+    "getImageDrillDown": "list*",
     "getDicomTags": "SeriesUID*",
     "getDicomTagsByImageID": "imageID*",
     "getMD5Hierarchy": "SeriesInstanceUID StudyInstanceUID PatientID Collection",
@@ -68,6 +72,27 @@ ADVANCED: dict[str, str] = {
     "getManifestFromPatientStudySeries": "patientIDs studyUIDs seriesUIDs anyOrAll includeAnnotation",
     "hostName": "",
 }
+LEGACY: dict[str, str] = {
+    **{
+        name: PARAMETERS[name][0]
+        for name in (
+            "getCollectionValues",
+            "getModalityValues",
+            "getBodyPartValues",
+            "getManufacturerValues",
+            "getPatientStudy",
+            "getSeries",
+            "getSeriesSize",
+            "getSOPInstanceUIDs",
+            "NewPatientsInCollection",
+            "NewStudiesInPatientCollection",
+        )
+    },
+    "getPatient": "Collection format",
+    "PatientsByModality": "Collection* Modality* format",
+    "getImage": "SeriesInstanceUID* format",
+    "getSingleImage": "SeriesInstanceUID* SOPInstanceUID* format",
+}
 UNVERSIONED_ONLY = {
     "getSeriesMetadata2",
     "getSeriesMetadata3",
@@ -76,10 +101,29 @@ UNVERSIONED_ONLY = {
     "hostName",
 }
 V4_ONLY = {"getSeriesMetadata", "getSeriesMetadataCombined", "getManifestText"}
+_STEP_1 = {"numberOfSeries", "series1", "seriesUid"}
+_STEP_2 = {"userId", "includeAnnotation", "hasAnnotation", "sopUids"}
 OTHERS: dict[tuple[str, str], set[str]] = {
     ("", "getManufacturerTree"): {"Collection", "Modality", "BodyPartExamined"},
     ("v4", "getManufacturerTree"): set(),
+    ("v1", "getImageOther"): {"SeriesInstanceUID*"},
+    ("v4", "getImageOther"): {"SeriesInstanceUID*"},
+    ("", "DownloadServlet"): {*_STEP_2, "seriesUid*", "newFileNames", "getMD5Hash"},
+    ("", "DownloadServletV2"): {*_STEP_2, "seriesUid*"},
+    ("", "DownloadServletV3"): {*_STEP_2, *_STEP_1, "newFileNames"},
+    ("", "DownloadServletV4"): {*_STEP_2, *_STEP_1, "newFileNames", "getMD5Hash"},
+    ("", "DownloadServletVersion"): {"os*", "appVersion"},
     ("v1", "getUserAgreementTxt"): set(),
+    ("v1", "getContentsByName"): {"name*"},
+    ("v2", "getContentsByName"): {"name*"},
+    ("", "createSharedList"): {"list*", "name*", "description", "url"},
+    ("", "getSharedList"): {"nameValue*"},
+    ("", "deleteSharedList"): {"name*"},
+    ("v2", "getSeriesQCInfo"): {"seriesId*", "format"},
+    ("v4", "getSeriesQCInfo"): {"seriesId*", "format"},
+    ("", "getRoles"): set(),
+    ("v1", "getKeycloakParams"): {"format"},
+    ("", "up"): set(),
     ("v1", "getAllSOPClassDefinition"): set(),
     ("v1", "status"): set(),
     ("v1", "status/version"): set(),
@@ -106,7 +150,10 @@ def test_operations_and_parameters_are_those_of_the_guides() -> None:
         for index, version in ((0, "v1"), (0, "v2"), (1, "v4"))
         if parameters[index]
     }
-    assert ours == expected | OTHERS
+    legacy = {("legacy", name): {*parameters.split(), "api_key"} for name, parameters in LEGACY.items()} | {
+        ("legacy", f"{name}/metadata"): {"api_key"} for name in LEGACY
+    }
+    assert ours == expected | OTHERS | legacy
 
 
 def test_paths_are_those_of_nbia() -> None:

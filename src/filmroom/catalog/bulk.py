@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,16 +10,17 @@ import sqlalchemy as sa
 from filmroom.catalog.database import Database, chunks
 from filmroom.catalog.pages import Row, paged
 from filmroom.catalog.schema import collection, instance, patient, series, site, study
-from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM
-from filmroom.catalog.visible import visible_series
+from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM, first_sop_class
+from filmroom.catalog.visible import reviewed_series, visible_series
 from filmroom.model import queries as q
 from filmroom.model.access import VisibleSet
 
-BulkQuery = q.FindSeriesRecords | q.FindVisibleSeries | q.FindManifestSeries
+BulkQuery = q.FindSeriesRecords | q.FindRetrieverSeries | q.FindVisibleSeries | q.FindManifestSeries
 
 _RECORD = (
     *SERIES_COLUMNS,
     series.c.id.label("series_key"),
+    series.c.visibility,
     patient.c.patient_name,
     patient.c.patient_birth_date,
     patient.c.ethnic_group,
@@ -31,11 +32,11 @@ _RECORD = (
 )
 
 
-def _records(connection: sa.Connection, uids: Sequence[str], visible: VisibleSet) -> dict[str, Row]:
+def _records(
+    connection: sa.Connection, uids: Sequence[str], condition: sa.ColumnElement[bool]
+) -> dict[str, Row]:
     statement = (
-        sa.select(*_RECORD)
-        .select_from(SERIES_FROM)
-        .where(visible_series(visible), series.c.series_instance_uid.in_(uids))
+        sa.select(*_RECORD).select_from(SERIES_FROM).where(condition, series.c.series_instance_uid.in_(uids))
     )
     found = {row["series_instance_uid"]: dict(row) for row in connection.execute(statement).mappings()}
     by_key = {row["series_key"]: row for row in found.values()}
@@ -53,6 +54,15 @@ def _records(connection: sa.Connection, uids: Sequence[str], visible: VisibleSet
         row["pixel_spacing"] = tuple(sorted(spacings[key])) or None
         row["slice_thickness"] = tuple(sorted(thicknesses[key])) or None
     return found
+
+
+def _for_retriever(connection: sa.Connection, uids: Sequence[str], visible: VisibleSet) -> dict[str, Row]:
+    statement = (
+        sa.select(*SERIES_COLUMNS, series.c.annotation_size, first_sop_class().label("sop_class_uid"))
+        .select_from(SERIES_FROM)
+        .where(visible_series(visible), series.c.series_instance_uid.in_(uids))
+    )
+    return {row["series_instance_uid"]: dict(row) for row in connection.execute(statement).mappings()}
 
 
 def _visible_uids(connection: sa.Connection, uids: Sequence[str], visible: VisibleSet) -> set[str]:
@@ -94,16 +104,33 @@ def _manifest(query: q.FindManifestSeries, visible: VisibleSet) -> Iterator[sa.S
                 yield base.where(column.in_(some))
 
 
+def _in_order(
+    database: Database,
+    uids: Sequence[str],
+    find: Callable[[sa.Connection, Sequence[str]], dict[str, Row]],
+) -> Iterator[list[Row]]:
+    """Yield what is found of some series, in their order."""
+    for some in chunks(uids):
+        with database.reading() as connection:
+            found = find(connection, some)
+        if found:
+            yield [found[uid] for uid in some if uid in found]
+
+
 def read(database: Database, query: BulkQuery, visible: VisibleSet) -> Iterator[list[Row]]:
     """Yield the rows that answer a question, in pages; no page is empty."""
     match query:
         case q.FindSeriesRecords():
+            condition = reviewed_series(visible) if query.for_review else visible_series(visible)
             wanted = [uid for uids in query.series_instance_uids for uid in dict.fromkeys(uids)]
-            for some in chunks(wanted):
-                with database.reading() as connection:
-                    found = _records(connection, some, visible)
-                if found:
-                    yield [found[uid] for uid in some if uid in found]
+            yield from _in_order(
+                database, wanted, lambda connection, some: _records(connection, some, condition)
+            )
+        case q.FindRetrieverSeries():
+            wanted = list(dict.fromkeys(query.series_instance_uids))
+            yield from _in_order(
+                database, wanted, lambda connection, some: _for_retriever(connection, some, visible)
+            )
         case q.FindVisibleSeries():
             for some in chunks(list(dict.fromkeys(query.series_instance_uids))):
                 with database.reading() as connection:

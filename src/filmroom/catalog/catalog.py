@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import sqlalchemy as sa
 
@@ -21,6 +21,8 @@ from filmroom.catalog.lists import Lists
 from filmroom.catalog.pages import Row
 from filmroom.catalog.schema import instance
 from filmroom.catalog.series_files import SeriesFiles
+from filmroom.catalog.text_index import TextIndex
+from filmroom.catalog.text_search import TextSearch
 from filmroom.catalog.tokens import Tokens
 from filmroom.errors import CatalogError
 from filmroom.model.access import VisibleSet
@@ -36,6 +38,9 @@ from filmroom.model.entities import (
 )
 from filmroom.model.naming import uid_digest
 from filmroom.model.queries import Query
+
+if TYPE_CHECKING:
+    from filmroom.catalog.simple_search import Searches
 
 
 @contextlib.contextmanager
@@ -302,6 +307,12 @@ class Catalog:
         """Return who was granted what."""
         return Grants(self._database)
 
+    def searches(self) -> Searches:
+        """Return simple search. It keeps a copy of what it looks at, so one of them is enough."""
+        from filmroom.catalog.simple_search import Searches  # few commands need arrays
+
+        return Searches(self._database)
+
     def tokens(self) -> Tokens:
         """Return logins and their tokens."""
         return Tokens(self._database)
@@ -329,6 +340,14 @@ class Catalog:
     def drill_down(self) -> DrillDown:
         """Return the way from series to their studies and images."""
         return DrillDown(self._database)
+
+    def text_index(self) -> TextIndex:
+        """Return the work of indexing for text search."""
+        return TextIndex(self._database)
+
+    def text_search(self) -> TextSearch:
+        """Return text search."""
+        return TextSearch(self._database)
 
     def inspection(self) -> Inspection:
         """Return the catalogue as ``filmroom fsck`` reads and corrects it."""

@@ -23,8 +23,9 @@ from filmroom.catalog.schema import (
     site,
 )
 from filmroom.catalog.schema_access import protection_collection
+from filmroom.catalog.visible import role_held
 from filmroom.errors import InvalidInput, NotFound
-from filmroom.model.access import Role
+from filmroom.model.access import Role, Viewer
 from filmroom.model.accounts import Grant
 
 _PREFIX = "NCIA."
@@ -106,6 +107,15 @@ class Grants:
                 Grant(row.collection, row.site, row.role, row.login, row.members)
                 for row in connection.execute(statement)
             ]
+
+    def roles(self, viewer: Viewer) -> tuple[Role, ...]:
+        """Return the roles that a viewer holds anywhere; everybody may read what is public."""
+        held = {Role.READ.value}
+        if viewer.account_id is not None:
+            statement = sa.select(access_grant.c.role).where(role_held(viewer.account_id)).distinct()
+            with self._database.reading() as connection:
+                held.update(connection.scalars(statement))
+        return tuple(role for role in Role if role.value in held)
 
 
 def _holder(connection: sa.Connection, grant: Grant) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from filmroom.catalog import bulk, counts, hierarchy, holdings
 from filmroom.catalog.database import Database
 from filmroom.catalog.facets import value_statement
 from filmroom.catalog.pages import Row, by_ids, chained, in_collection, paged, same_text, whole
-from filmroom.catalog.schema import collection, instance, patient, series, site, study, uid_term
-from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM
+from filmroom.catalog.schema import collection, instance, patient, series, site, study
+from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM, first_sop_class
 from filmroom.catalog.visible import visible_series
 from filmroom.model import queries as q
 from filmroom.model.access import VisibleSet
@@ -88,17 +88,8 @@ def _read_series(database: Database, query: q.FindSeries, visible: VisibleSet) -
 
 
 def _series_metadata(query: q.SeriesMetadata, visible: VisibleSet) -> sa.Select[Any]:
-    sop_class = (
-        sa.select(uid_term.c.uid)
-        .select_from(instance.join(uid_term, uid_term.c.id == instance.c.sop_class_term))
-        .where(instance.c.series_key == series.c.id)
-        .order_by(instance.c.id)
-        .limit(1)
-        .correlate(series)
-        .scalar_subquery()
-    )
     return (
-        sa.select(*SERIES_COLUMNS, series.c.annotation_size, sop_class.label("sop_class_uid"))
+        sa.select(*SERIES_COLUMNS, series.c.annotation_size, first_sop_class().label("sop_class_uid"))
         .select_from(SERIES_FROM)
         .where(visible_series(visible), series.c.series_instance_uid == query.series_instance_uid)
     )
@@ -261,6 +252,7 @@ def _read_patients(database: Database, query: q.FindPatients, visible: VisibleSe
 _ELSEWHERE: dict[type[q.Query], Callable[[Database, Any, VisibleSet], Iterator[list[Row]]]] = {
     q.CountValues: counts.read,
     q.FindSeriesRecords: bulk.read,
+    q.FindRetrieverSeries: bulk.read,
     q.FindVisibleSeries: bulk.read,
     q.FindManifestSeries: bulk.read,
     q.HierarchyDigest: hierarchy.read,

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filmroom.catalog.schema import collection, patient, series, site, study
+from filmroom.catalog.schema import collection, instance, patient, series, site, study, uid_term
 
 SERIES_FROM = (
     series.join(study, study.c.id == series.c.study_key)
@@ -14,6 +14,20 @@ SERIES_FROM = (
     .join(site, site.c.id == series.c.site_id)
     .join(collection, collection.c.id == site.c.collection_id)
 )
+
+
+def first_sop_class() -> sa.ScalarSelect[str]:
+    """Return the column of the SOP class of a series' first instance."""
+    return (
+        sa.select(uid_term.c.uid)
+        .select_from(instance.join(uid_term, uid_term.c.id == instance.c.sop_class_term))
+        .where(instance.c.series_key == series.c.id)
+        .order_by(instance.c.id)
+        .limit(1)
+        .correlate(series)
+        .scalar_subquery()
+    )
+
 
 SERIES_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
     series.c.series_instance_uid,

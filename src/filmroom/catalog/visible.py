@@ -31,10 +31,23 @@ def granted_site(site_id: sa.ColumnElement[int], visible: VisibleSet) -> sa.Colu
     public = public_site(site_id)
     if visible.viewer.account_id is None:
         return public
-    groups = sa.select(membership.c.account_group_id).where(
-        membership.c.account_id == visible.viewer.account_id
+    return sa.or_(public, _role_at_site(site_id, visible.viewer.account_id, Role.READ))
+
+
+def role_held(account_id: int) -> sa.ColumnElement[bool]:
+    """Condition on ``access_grant``: it is the account's, or a group's that the account is in.
+
+    A switched-off account keeps its grants and loses their effect.
+    """
+    groups = sa.select(membership.c.account_group_id).where(membership.c.account_id == account_id)
+    return sa.and_(
+        sa.or_(access_grant.c.account_id == account_id, access_grant.c.account_group_id.in_(groups)),
+        sa.select(sa.literal(1)).where(account.c.id == account_id, account.c.active.is_(True)).exists(),
     )
-    granted = (
+
+
+def _role_at_site(site_id: sa.ColumnElement[int], account_id: int, role: Role) -> sa.ColumnElement[bool]:
+    return (
         sa.select(sa.literal(1))
         .select_from(
             protection_element.join(
@@ -43,23 +56,28 @@ def granted_site(site_id: sa.ColumnElement[int], visible: VisibleSet) -> sa.Colu
         )
         .where(
             protection_element.c.site_id == site_id,
-            access_grant.c.role == Role.READ.value,
-            sa.or_(
-                access_grant.c.account_id == visible.viewer.account_id,
-                access_grant.c.account_group_id.in_(groups),
-            ),
-            # A switched-off account keeps its grants and loses their effect.
-            sa.select(sa.literal(1))
-            .where(account.c.id == visible.viewer.account_id, account.c.active.is_(True))
-            .exists(),
+            access_grant.c.role == role.value,
+            role_held(account_id),
         )
         .correlate_except(protection_element, access_grant)
         .exists()
     )
-    return sa.or_(public, granted)
 
 
 def visible_series(visible: VisibleSet) -> sa.ColumnElement[bool]:
     """Condition on the table ``series``: within the viewer's pairs and the scope's visibility codes."""
     codes = [int(code) for code in visible.scope.value]
     return sa.and_(series.c.visibility.in_(codes), granted_site(series.c.site_id, visible))
+
+
+def reviewed_series(visible: VisibleSet) -> sa.ColumnElement[bool]:
+    """Condition on the table ``series``: visible, or of a pair that the viewer may read and reviews.
+
+    Who has :attr:`Role.MANAGE_VISIBILITY_STATUS` at a pair sees the series there in every state.
+    """
+    seen = visible_series(visible)
+    reviewer = visible.viewer.account_id
+    if reviewer is None:
+        return seen
+    at_site = _role_at_site(series.c.site_id, reviewer, Role.MANAGE_VISIBILITY_STATUS)
+    return sa.or_(seen, sa.and_(granted_site(series.c.site_id, visible), at_site))

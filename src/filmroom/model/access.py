@@ -43,6 +43,13 @@ class Visibility(IntEnum):
     STAGE_11 = 11
     DOWNLOADABLE = 12
 
+    @property
+    def label(self) -> str:
+        """The name of the state, as NBIA shows it; the stages are counted from 1."""
+        if self.name.startswith("STAGE_"):
+            return f"Stage {self - Visibility.STAGE_5 + 1}"
+        return self.name.replace("_", " ").title()
+
 
 class Scope(Enum):
     """What kind of look: the visibility codes that it reaches."""

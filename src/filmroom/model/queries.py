@@ -118,10 +118,19 @@ class FindSeriesRecords:
     """Everything about the visible ones of some series, in the order given; each list on its own.
 
     A series named twice in one list is one row, in two lists it is two. ``pixel_spacing`` and
-    ``slice_thickness`` are the distinct values of the instances, ascending, in millimetres.
+    ``slice_thickness`` are the distinct values of the instances, ascending, in millimetres. ``for_review``:
+    whoever reviews a ``collection//site`` finds the series there in every state.
     """
 
     series_instance_uids: tuple[tuple[str, ...], ...]
+    for_review: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindRetrieverSeries:
+    """What the retriever is told of the visible ones of some series, in the order given, once each."""
+
+    series_instance_uids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +242,7 @@ Query = (
     | InstanceDigest
     | CountValues
     | FindSeriesRecords
+    | FindRetrieverSeries
     | FindVisibleSeries
     | FindManifestSeries
     | FindOneInstance

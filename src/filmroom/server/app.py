@@ -22,19 +22,28 @@ from filmroom.catalog import Catalog
 from filmroom.errors import InvalidInput
 from filmroom.model.access import VisibleSet
 from filmroom.model.accounts import TokenLifetimes
+from filmroom.model.policy import Attribution
 from filmroom.model.queries import FindValues
 from filmroom.server import pages
+from filmroom.server.attempts import LoginGuard
 from filmroom.server.audit import Audit
 from filmroom.server.endpoint import OPERATION_KEY, Endpoints
+from filmroom.server.errors import POLICY_PATH
+from filmroom.server.indexer import BackgroundIndexer
 from filmroom.server.legacy import MIGRATION_PATH, Deprecated
-from filmroom.server.login import LOGOUT_PATHS, TOKEN_PATHS, Login, LoginOptions
+from filmroom.server.login import Login, LoginOptions
 from filmroom.server.metrics import CONTENT_TYPE, Metrics
 from filmroom.server.oidc_options import OidcOptions
 from filmroom.server.openapi import openapi_document
+from filmroom.server.policy import PolicyPages, policy_links
+from filmroom.server.policy_page import ACCEPT_PATH, LOGIN_PATH
 from filmroom.server.requests import RequestRecorder
+from filmroom.server.search_preparation import SearchPreparation
 from filmroom.server.service import Service
 from filmroom.store.base import Store
 from filmroom.store.content import ContentReader
+from filmroom.wire.login import LOGOUT_PATHS, TOKEN_PATHS
+from filmroom.wire.manifest import SERVLET_FOLDER
 from filmroom.wire.operations import OPERATIONS, Operation
 from filmroom.wire.operations.legacy import REPLACED_OPERATIONS
 
@@ -48,9 +57,12 @@ class ServerOptions:
 
     metrics_from_anywhere: bool = False
     public_url: str = ""
+    attribution: Attribution | None = None
     s3_redirect: bool = False
     login: LoginOptions = field(default_factory=LoginOptions)
     empty_401: bool = False
+    text_index: bool = False
+    date_alias: bool = True
     legacy_api: bool = True
     oidc: OidcOptions | None = None
 
@@ -69,6 +81,7 @@ class ServerOptions:
         return cls(
             metrics_from_anywhere=settings.get_switch("metrics_from_anywhere"),
             public_url=settings.get("public_url").rstrip("/"),
+            attribution=_attribution(),
             s3_redirect=settings.get_switch("s3_redirect"),
             login=LoginOptions(
                 TokenLifetimes(
@@ -77,11 +90,20 @@ class ServerOptions:
                 ),
                 failures_per_minute=settings.get_positive("login_failures_per_minute"),
                 in_query=settings.get_switch("login_in_query"),
+                in_servlets=settings.get_switch("login_in_servlets"),
             ),
             empty_401=settings.get_switch("compat_empty_401"),
+            text_index=settings.get_switch("text_index"),
+            date_alias=settings.get_switch("search_date_alias"),
             legacy_api=settings.get_switch("legacy_api"),
             oidc=oidc,
         )
+
+
+def _attribution() -> Attribution | None:
+    """Return what the settings say of where a mirror's data come from. :raises InvalidInput:"""
+    given = [settings.get(f"attribution_{part}").strip() for part in ("name", "policy_url", "citation")]
+    return Attribution(*given) if any(given) else None
 
 
 def create_app(
@@ -103,33 +125,55 @@ def create_app(
         ContentReader(store),
         Audit(catalog),
         metrics,
+        catalog.searches(),
         redirects=options.s3_redirect,
         public_url=options.public_url,
+        attribution=options.attribution,
         empty_401=options.empty_401,
         provider=_provider(options),
+        guard=LoginGuard(options.login.failures_per_minute),
+        servlet_passwords=options.login.in_servlets,
+        date_alias=options.date_alias,
     )
+
+    indexer = BackgroundIndexer(catalog, service.reader)
+    preparation = SearchPreparation(service.searches)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         service.audit.start()
+        preparation.start()
+        if options.text_index:
+            indexer.start()
         try:
             yield
         finally:
+            await service.in_thread(preparation.close)
+            await service.in_thread(indexer.close)
             await service.in_thread(service.audit.close)
             if on_close is not None:
                 on_close()
 
     served = tuple(each for each in OPERATIONS if options.legacy_api or each.successor is None)
     endpoints = Endpoints(service, served)
+    login = Login(service, options.login)
     return Starlette(
         routes=[
-            *_login_routes(Login(service, options.login)),
+            *_login_routes(login),
+            *_policy_routes(PolicyPages(service, login)),
             *_institute_routes(service, options),
             Route("/nbia-api/{operation:path}", _with_cors(endpoints)),
+            Route(f"{SERVLET_FOLDER}/{{operation:path}}", endpoints),
             Route("/services/{operation:path}", _with_cors(Deprecated(endpoints, served))),
             *_site_routes(service, options, served),
         ],
-        middleware=[Middleware(RequestRecorder, metrics=metrics)],
+        middleware=[
+            Middleware(
+                RequestRecorder,
+                metrics=metrics,
+                links=policy_links(options.public_url, options.attribution),
+            )
+        ],
         exception_handlers={HTTPException: _plain_http_error},
         lifespan=lifespan,
     )
@@ -140,6 +184,14 @@ def _login_routes(login: Login) -> list[Route]:
     return [
         *(Route(path, token) for path in TOKEN_PATHS),
         *(Route(path, logout) for path in LOGOUT_PATHS),
+    ]
+
+
+def _policy_routes(policy: PolicyPages) -> list[Route]:
+    return [
+        Route(POLICY_PATH, policy.show),
+        Route(LOGIN_PATH, policy.log_in, methods=["POST"]),
+        Route(ACCEPT_PATH, policy.accept, methods=["POST"]),
     ]
 
 
@@ -204,6 +256,7 @@ def _site_routes(service: Service, options: ServerOptions, operations: tuple[Ope
         request.scope[OPERATION_KEY] = "metrics"
         if not options.metrics_from_anywhere and not _is_local(request):
             return PlainTextResponse("Metrics are given to this machine only.", 403)
+        service.metrics.set_text_index(await service.in_thread(service.catalog.text_index().state))
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
     async def openapi(request: Request) -> Response:

@@ -1,16 +1,27 @@
-"""Who downloaded what: records gathered for at most a second and written in one transaction."""
+"""Who downloaded what, and which shared lists were used: records gathered for at most a second and written in
+one transaction."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from filmroom.model.entities import Download
+from filmroom.model.lists import ListUse
 from filmroom.server.logs import get_logger
 
 _log = get_logger("filmroom.audit")
+
+
+class ListLedger(Protocol):
+    """The part of the catalogue that counts uses of shared lists."""
+
+    def record_uses(self, uses: Sequence[ListUse]) -> None:
+        """Count uses in one transaction."""
 
 
 class DownloadLedger(Protocol):
@@ -19,9 +30,12 @@ class DownloadLedger(Protocol):
     def record_downloads(self, downloads: list[Download]) -> None:
         """Write records in one transaction."""
 
+    def lists(self) -> ListLedger:
+        """Return where uses of shared lists are counted."""
+
 
 class Audit:
-    """Collects download records and commits them in groups, in a thread of its own.
+    """Collects records of downloads and of uses of lists and commits them in groups, in a thread of its own.
 
     What cannot be written is tried again, and again at the end; a record that is given up (the queue is
     full, or the catalogue still refuses at the end) is written to the log, so that none is lost in silence.
@@ -37,7 +51,7 @@ class Audit:
         self._ledger = ledger
         self._interval = interval
         self._patience = patience
-        self._waiting: queue.Queue[Download] = queue.Queue(capacity)
+        self._waiting: queue.Queue[Download | ListUse] = queue.Queue(capacity)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="filmroom-audit", daemon=True)
 
@@ -45,12 +59,12 @@ class Audit:
         """Begin to write."""
         self._thread.start()
 
-    def record(self, download: Download) -> None:
+    def record(self, record: Download | ListUse) -> None:
         """Hand over one record; never blocks."""
         try:
-            self._waiting.put_nowait(download)
+            self._waiting.put_nowait(record)
         except queue.Full:
-            _give_up([download], "the audit queue is full")
+            _give_up([record], "the audit queue is full")
 
     def close(self) -> None:
         """Write what waits, then stop. Returns when done, after ``patience`` seconds at the latest."""
@@ -61,10 +75,14 @@ class Audit:
     def _run(self) -> None:
         while not (self._closing.is_set() and self._waiting.empty()):
             batch = self._gather()
-            if batch:
-                self._write(batch)
+            downloads = [each for each in batch if isinstance(each, Download)]
+            uses = [each for each in batch if isinstance(each, ListUse)]
+            if downloads:
+                self._write(downloads, partial(self._ledger.record_downloads, downloads))
+            if uses:
+                self._write(uses, partial(_count_uses, self._ledger, uses))
 
-    def _gather(self) -> list[Download]:
+    def _gather(self) -> list[Download | ListUse]:
         try:
             batch = [self._waiting.get(timeout=0.1)]
         except queue.Empty:
@@ -77,13 +95,15 @@ class Audit:
                 break
         return batch
 
-    def _write(self, batch: list[Download]) -> None:
+    def _write(self, batch: Sequence[Download | ListUse], write: Callable[[], None]) -> None:
         pause, closed_at = 0.1, None
         while True:
             try:
-                self._ledger.record_downloads(batch)
+                write()
             except Exception as error:  # noqa: BLE001 - whatever the database says, the records are kept
-                _log.error("downloads could not be recorded yet", records=len(batch), error=repr(error))
+                _log.error(
+                    "downloads or uses could not be recorded yet", records=len(batch), error=repr(error)
+                )
             else:
                 return
             if self._closing.is_set():
@@ -97,8 +117,15 @@ class Audit:
             pause = min(pause * 2, 5.0)
 
 
-def _give_up(downloads: list[Download], reason: str) -> None:
-    for download in downloads:
+def _count_uses(ledger: DownloadLedger, uses: list[ListUse]) -> None:
+    ledger.lists().record_uses(uses)
+
+
+def _give_up(records: Sequence[Download | ListUse], reason: str) -> None:
+    for download in records:
+        if isinstance(download, ListUse):
+            _log.error("use of a list not counted", reason=reason, list=download.list_id)
+            continue
         _log.error(
             "download not recorded",
             reason=reason,

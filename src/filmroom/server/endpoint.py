@@ -20,8 +20,22 @@ from filmroom.errors import (
 from filmroom.model.access import PUBLIC, VisibleSet
 from filmroom.server.errors import POLICY_PATH, error_response
 from filmroom.server.legacy import columns
-from filmroom.server.nbia import advanced, bulk, drill_down, images, lists, manifests, search, system, tags
+from filmroom.server.nbia import (
+    advanced,
+    agreements,
+    bulk,
+    drill_down,
+    images,
+    lists,
+    manifests,
+    search,
+    simple_search,
+    system,
+    tags,
+    text_search,
+)
 from filmroom.server.service import Call, Service
+from filmroom.server.servlets import delivery, version
 from filmroom.server.viewers import viewer_of
 from filmroom.server.zip_response import RangedResponse
 from filmroom.wire.operation import Action, Operation
@@ -89,10 +103,12 @@ async def _form(request: Request) -> bytes:
 
 async def _given(operation: Operation, request: Request) -> dict[str, list[str]]:
     """Return the parameters of a request, each with its values in order."""
-    if operation.method == "POST":
-        values = _all_values(await _form(request), _MOST_FIELDS)
-    else:
+    values = {}
+    if operation.method == "GET" or operation.either_method:
         values = _all_values(request.scope["query_string"], _MOST_PARAMETERS)
+    if request.method == "POST":
+        for name, given in _all_values(await _form(request), _MOST_FIELDS).items():
+            values.setdefault(name, []).extend(given)
     return _as_declared(operation, values) if operation.any_case else values
 
 
@@ -120,22 +136,36 @@ _HANDLERS: dict[Action, Handler] = {
     "digest": search.digest,
     "series_zip": images.series,
     "series_zip_with_digests": images.series_with_digests,
+    "series_files_zip": images.series_files,
     "instance": images.instance,
+    "servlet": delivery.servlet,
+    "servlet_version": version.version,
     "bulk": bulk.table,
     "denied": bulk.denied,
     "names": advanced.names,
     "tree": advanced.tree,
     "time_points": advanced.time_points,
+    "simple_search": simple_search.patients,
+    "simple_search_manifest": simple_search.manifest,
+    "simple_search_restrictions": simple_search.restrictions,
     "tags": tags.tags,
     "manifest": manifests.manifest,
     "agreement": system.agreement,
+    "agreements": agreements.shown,
+    "accept_agreement": agreements.accept,
     "sop_classes": system.sop_classes,
     "status": system.status,
     "host_name": system.host_name,
+    "text_search": text_search.everything,
+    "text_search_page": text_search.page,
+    "text_search_manifest": text_search.manifest,
+    "text_search_restrictions": text_search.restrictions,
     "make_list": lists.create,
     "drop_list": lists.delete,
     "list": lists.one,
     "list_contents": lists.contents,
+    "roles": system.roles,
+    "login_parameters": system.login_parameters,
     "studies": drill_down.studies,
     "images": drill_down.images,
     "columns": columns,
@@ -162,7 +192,7 @@ class Endpoints:
         if operation is None:
             return PlainTextResponse("There is no such operation.", 404)
         scope[OPERATION_KEY] = operation.label
-        allowed = (operation.method, "HEAD") if operation.method == "GET" else (operation.method,)
+        allowed = operation.methods
         if scope["method"] not in allowed:
             return PlainTextResponse(
                 f"This operation answers {' and '.join(allowed)} only.", 405, {"Allow": ", ".join(allowed)}

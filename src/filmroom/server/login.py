@@ -12,32 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
-import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from filmroom.errors import AccessDenied
+from filmroom.errors import AccessDenied, InvalidInput, TooManyAttempts
 from filmroom.model.accounts import GUEST_LOGIN, IssuedTokens, TokenLifetimes
-from filmroom.server.attempts import Attempts
 from filmroom.server.endpoint import OPERATION_KEY, REQUEST_ID_KEY
 from filmroom.server.errors import error_response
 from filmroom.server.logs import get_logger
 from filmroom.server.service import Service
-from filmroom.server.viewers import bearer_token, guest_token, is_guest_token
+from filmroom.server.viewers import bearer_token, guest_token, is_foreign_token, is_guest_token
 
 _log = get_logger("filmroom.login")
 
-_BASES = ("/nbia-api", "/nbia-api/services")
-TOKEN_PATHS = (
-    *(f"{base}/oauth/token" for base in _BASES),
-    "/auth/realms/{realm}/protocol/openid-connect/token",
-)
-LOGOUT_PATHS = tuple(f"{base}/logout" for base in _BASES)
-
 _LONGEST_FORM = 16 * 1024
 _MOST_FIELDS = 50
-_HASHES_AT_ONCE = 2
-_NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +36,17 @@ class LoginOptions:
 
     ``failures_per_minute``: wrong passwords of one login within a minute before it must wait.
     ``in_query``: whether GET with the password in the address is answered, as the oldest clients ask.
+    ``in_servlets``: whether the retriever's servlets take a password, which it hardly hides.
     """
 
     lifetimes: TokenLifetimes = field(default_factory=TokenLifetimes)
     guest: str = GUEST_LOGIN
     failures_per_minute: int = 10
     in_query: bool = False
+    in_servlets: bool = False
 
 
-class _Refused(Exception):
+class LoginRefused(Exception):
     """An answer of RFC 6749 section 5.2."""
 
     def __init__(self, status: int, error: str, text: str, headers: Mapping[str, str] | None = None) -> None:
@@ -63,35 +55,32 @@ class _Refused(Exception):
 
     def response(self) -> Response:
         body = {"error": self.error, "error_description": str(self)}
-        return JSONResponse(body, self.status, headers={**_NOT_KEPT, **self.headers})
+        return JSONResponse(body, self.status, headers={**NOT_KEPT, **self.headers})
 
 
-def _bad_request(text: str) -> _Refused:
-    return _Refused(400, "invalid_request", text)
+def _bad_request(text: str) -> LoginRefused:
+    return LoginRefused(400, "invalid_request", text)
 
 
 class Login:
-    """The handlers of the token and logout addresses, which share the count of failures."""
+    """The handlers of the token and logout addresses."""
 
     def __init__(self, service: Service, options: LoginOptions) -> None:
         self._service = service
         self._options = options
-        self._attempts = Attempts(options.failures_per_minute)
-        # Each takes 19 MiB and a core for a while; a third waits.
-        self._hashing = anyio.CapacityLimiter(_HASHES_AT_ONCE)
 
     async def token(self, request: Request) -> Response:
         """Issue tokens."""
         request.scope[OPERATION_KEY] = "token"
         try:
             fields = await self._fields(request)
-            return _issued(await self._grant(request, fields))
-        except _Refused as refused:
+            return token_answer(await self._grant(request, fields))
+        except LoginRefused as refused:
             _log.info(
                 "token refused",
                 request_id=request.scope.get(REQUEST_ID_KEY, ""),
                 reason=refused.error,
-                client=_address(request),
+                client=client_address(request),
             )
             return refused.response()
         except Exception as error:  # noqa: BLE001 - the table of errors decides, and logs what it must
@@ -106,18 +95,35 @@ class Login:
             token = bearer_token(request)
             if token is None:
                 raise AccessDenied("There is no token to end.")
+            if self._service.provider is not None and is_foreign_token(token):
+                raise InvalidInput("This token is of your institute's provider, and ends there.")
             if not is_guest_token(token):
                 await self._service.in_thread(lambda: self._service.catalog.tokens().log_out(token))
         except Exception as error:  # noqa: BLE001
             return error_response(error, request.scope.get(REQUEST_ID_KEY, ""))
-        return PlainTextResponse("Logged out.", headers=_NOT_KEPT)
+        return PlainTextResponse("Logged out.", headers=NOT_KEPT)
+
+    async def log_in(
+        self, request: Request, login: str, password: str, lifetimes: TokenLifetimes
+    ) -> IssuedTokens:
+        """Check a password unless too many were wrong. :raises LoginRefused:"""
+        try:
+            return await self._attempt(
+                request,
+                login,
+                lambda: self._service.catalog.tokens().log_in(
+                    login, password, lifetimes, address=client_address(request)
+                ),
+            )
+        except AccessDenied:
+            raise LoginRefused(401, "invalid_grant", "Invalid user credentials") from None
 
     async def _fields(self, request: Request) -> dict[str, str]:
         if request.method == "POST":
-            return _fields(await _form(request))
+            return await form_fields(request)
         if request.method == "GET" and self._options.in_query:
             return _fields(request.scope["query_string"])
-        raise _Refused(405, "invalid_request", "Send the form with POST", {"Allow": "POST"})
+        raise LoginRefused(405, "invalid_request", "Send the form with POST", {"Allow": "POST"})
 
     async def _grant(self, request: Request, fields: Mapping[str, str]) -> IssuedTokens:
         kind = _wanted(fields, "grant_type")
@@ -127,24 +133,14 @@ class Login:
             "client_credentials": self._client,
         }
         if kind not in grants:
-            raise _Refused(400, "unsupported_grant_type", "The grant type is not supported")
+            raise LoginRefused(400, "unsupported_grant_type", "The grant type is not supported")
         return await grants[kind](request, fields)
 
     async def _password(self, request: Request, fields: Mapping[str, str]) -> IssuedTokens:
         login = _wanted(fields, "username")
         if login == self._options.guest:
             return self._guest()
-        password = _wanted(fields, "password")
-        try:
-            return await self._attempt(
-                request,
-                login,
-                lambda: self._service.catalog.tokens().log_in(
-                    login, password, self._options.lifetimes, address=_address(request)
-                ),
-            )
-        except AccessDenied:
-            raise _Refused(401, "invalid_grant", "Invalid user credentials") from None
+        return await self.log_in(request, login, _wanted(fields, "password"), self._options.lifetimes)
 
     async def _client(self, request: Request, fields: Mapping[str, str]) -> IssuedTokens:
         header = request.headers.get("authorization")
@@ -156,12 +152,12 @@ class Login:
                 request,
                 client_id,
                 lambda: self._service.catalog.tokens().client_log_in(
-                    client_id, secret, self._options.lifetimes, address=_address(request)
+                    client_id, secret, self._options.lifetimes, address=client_address(request)
                 ),
             )
         except AccessDenied:
             ask = {"WWW-Authenticate": "Basic"} if header else {}
-            raise _Refused(401, "invalid_client", "Invalid client credentials", ask) from None
+            raise LoginRefused(401, "invalid_client", "Invalid client credentials", ask) from None
 
     async def _refresh(self, request: Request, fields: Mapping[str, str]) -> IssuedTokens:
         token = _wanted(fields, "refresh_token")
@@ -173,7 +169,7 @@ class Login:
                 request, None, lambda: self._service.catalog.tokens().refresh(token, self._options.lifetimes)
             )
         except AccessDenied:
-            raise _Refused(400, "invalid_grant", "Invalid refresh token") from None
+            raise LoginRefused(400, "invalid_grant", "Invalid refresh token") from None
 
     async def _attempt(
         self, request: Request, name: str | None, work: Callable[[], IssuedTokens]
@@ -182,25 +178,24 @@ class Login:
 
         :raises AccessDenied: when it fails.
         """
-        address = _address(request)
-        async with self._hashing:
-            # Within the limiter, so that many at once do not slip through before the first has failed.
-            wait = self._attempts.seconds_to_wait(name, address)
-            if wait:
-                text = "Too many attempts failed; try again later"
-                raise _Refused(429, "too_many_attempts", text, {"Retry-After": str(wait)})
-            try:
-                return await self._service.in_thread(work)
-            except AccessDenied:
-                self._attempts.failed(name, address)
-                raise
+        try:
+            return await self._service.guard.attempt(
+                name, client_address(request), lambda: self._service.in_thread(work)
+            )
+        except TooManyAttempts as error:
+            wait = {"Retry-After": str(error.seconds)}
+            raise LoginRefused(429, "too_many_attempts", str(error), wait) from None
 
     def _guest(self) -> IssuedTokens:
         lifetimes = self._options.lifetimes
         return IssuedTokens(guest_token(), lifetimes.access, guest_token(), lifetimes.refresh)
 
 
-def _issued(tokens: IssuedTokens) -> Response:
+def token_answer(tokens: IssuedTokens, *, id_token: str = "") -> Response:
+    """Return the answer of a login (RFC 6749 section 5.1).
+
+    :param id_token: the provider's, where the login was there.
+    """
     body: dict[str, Any] = {
         "access_token": tokens.access,
         "token_type": "Bearer",
@@ -208,7 +203,9 @@ def _issued(tokens: IssuedTokens) -> Response:
     }
     if tokens.refresh:
         body |= {"refresh_token": tokens.refresh, "refresh_expires_in": tokens.refresh_expires_in}
-    return JSONResponse({**body, "scope": "read"}, headers=_NOT_KEPT)
+    if id_token:
+        body["id_token"] = id_token
+    return JSONResponse({**body, "scope": "read"}, headers=NOT_KEPT)
 
 
 def _wanted(fields: Mapping[str, str], name: str) -> str:
@@ -217,7 +214,8 @@ def _wanted(fields: Mapping[str, str], name: str) -> str:
     return fields[name]
 
 
-async def _form(request: Request) -> bytes:
+async def form_fields(request: Request) -> dict[str, str]:
+    """Return the fields of a small form. :raises LoginRefused:"""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise _bad_request("The body must be a form: application/x-www-form-urlencoded")
@@ -225,8 +223,8 @@ async def _form(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _LONGEST_FORM:
-            raise _Refused(413, "invalid_request", "The form is too large")
-    return bytes(body)
+            raise LoginRefused(413, "invalid_request", "The form is too large")
+    return _fields(bytes(body))
 
 
 def _fields(encoded: bytes) -> dict[str, str]:
@@ -258,5 +256,6 @@ def _basic(header: str) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(secret)
 
 
-def _address(request: Request) -> str:
+def client_address(request: Request) -> str:
+    """Return where a request comes from, for counting and for the record."""
     return request.client.host if request.client else ""

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from filmroom import __version__
+from filmroom.server.openapi_login import login_paths
 from filmroom.wire.cells import CellType
-from filmroom.wire.operation import HTML, JSON, MANIFEST, TABLE, TEXT, Operation
+from filmroom.wire.operation import HTML, JSON, MANIFEST, TABLE, TEXT, Action, Operation
 from filmroom.wire.parameters import Parameter, ParameterKind
 from filmroom.wire.views import Column, View
 
@@ -17,13 +18,21 @@ _JSON_TYPES = {
     CellType.DECIMAL: "number",
     CellType.DOUBLE: "number",
     CellType.BOOLEAN: "boolean",
+    CellType.EPOCH: "integer",
 }
 _UNVERSIONED = "unversioned"
 _TEXTS = frozenset({TEXT, HTML, MANIFEST})
 _TABLE_MEDIA = ("application/json", "text/csv", "application/xml", "text/html")
+_OTHER_ANSWERS: dict[Action, dict[str, str]] = {
+    "agreement": {"404": "There is none."},
+    "tags": {"404": "There is no such object, or it may not be seen."},
+}
+"""What some operations answer beside what all do, by status."""
 
 
 def _property(column: Column, *, nullable: bool) -> dict[str, Any]:
+    if column.items is not None:
+        return {"$ref": f"#/components/schemas/{column.items.name}"}
     kind = _JSON_TYPES.get(column.type, "string")
     schema: dict[str, Any] = {"type": [kind, "null"] if nullable else kind}
     if column.doc:
@@ -86,13 +95,14 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _text_answer(description: str, media: str) -> dict[str, Any]:
-    return {"description": description, "content": {media: {"schema": {"type": "string"}}}}
+def _text_answer(description: str, *media: str) -> dict[str, Any]:
+    return {"description": description, "content": {each: {"schema": {"type": "string"}} for each in media}}
 
 
 def _table_media(operation: Operation) -> tuple[str, ...]:
     if "format" in operation.parameter_names:
-        return _TABLE_MEDIA
+        single = operation.view is not None and operation.view.single
+        return (*_TABLE_MEDIA, "application/force-download") if single else _TABLE_MEDIA
     return ("text/csv",) if operation.attached_csv else ("application/json",)
 
 
@@ -124,13 +134,17 @@ def _answers(operation: Operation) -> dict[str, Any]:
         answers["416"] = {"description": "The range lies outside."}
     if operation.no_rows == "no_content":
         answers["204"] = {"description": "There is no such series, or it may not be seen."}
+    for status, description in _OTHER_ANSWERS.get(operation.action, {}).items():
+        answers[status] = _text_answer(description, TEXT)
     answers["400"] = _text_answer(
         "A parameter is missing or wrong, or the images may not be had. Plain text, whatever the type says.",
-        "application/json",
+        JSON,
+        TEXT,
     )
     if operation.auth != "public":
-        answers["401"] = {"description": "The token is missing or not valid."}
-    answers["500"] = _text_answer("The server failed.", "text/plain")
+        answers["401"] = _text_answer("The token is missing or not valid.", JSON)
+    answers["500"] = _text_answer("The server failed.", TEXT)
+    answers["503"] = _text_answer("Catalogue or store cannot be reached at present; see Retry-After.", TEXT)
     return answers
 
 
@@ -175,6 +189,9 @@ def openapi_document(operations: Iterable[Operation], public_url: str = "") -> d
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     views = {operation.view.name: operation.view for operation in operations if operation.view is not None}
+    paths |= login_paths()
+    within = [column.items for view in views.values() for column in view.columns if column.items is not None]
+    views |= {view.name: view for view in within}
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -189,6 +206,7 @@ def openapi_document(operations: Iterable[Operation], public_url: str = "") -> d
             {"name": "v2", "description": "As v1, for whoever has a token; `Bearer undefined` is the guest."},
             {"name": _UNVERSIONED, "description": "The Advanced API for whoever has a token."},
             {"name": "v4", "description": "Current version; unknown parameters are refused."},
+            {"name": "login", "description": "Tokens, and the end of a login."},
             {"name": "legacy", "description": "What TCIA ended on 22 June 2022; names in any case."},
         ],
         "paths": paths,

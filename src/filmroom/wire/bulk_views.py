@@ -143,3 +143,31 @@ BULK_METADATA_2 = View(
         Column("TimeStamp", "max_submission_timestamp", T.ISO_DATE),
     ),
 )
+
+_STATE = Column("Visibility", "visibility", T.VISIBILITY, doc="state of the series")
+
+
+def _with_state() -> tuple[Column, ...]:
+    place = _COLUMNS.index(_BY_NAME["FileSize"]) + 1
+    return (*_COLUMNS[:place], _STATE, *_COLUMNS[place:])
+
+
+REVIEW = View(
+    "review",
+    (
+        Column("SeriesInstanceUID", "series_instance_uid", doc="(0020,000E)"),
+        _STATE,
+        Column("ReleaseStatus", "released_status", doc="Yes or No"),
+        Column("ReleaseDate", "date_released", T.TIMESTAMP),
+        Column("ImageCount", "image_count", T.INTEGER, doc="number of instances"),
+        Column("Doi", "description_uri", doc="DOI of the data"),
+        Column("LicenseName", "licence_name"),
+        Column("Site", "site"),
+        Column("Project", "collection", doc="the collection"),
+        Column("PatientID", "patient_id", doc="(0010,0020)"),
+        Column("Modality", "modality", doc="(0008,0060)"),
+        Column("StudyDescription", "study_desc", doc="(0008,1030)"),
+        Column("SeriesDescription", "series_desc", doc="(0008,103E)"),
+    ),
+)
+REVIEW_V4 = View("review-v4", _with_state())

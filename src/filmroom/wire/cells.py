@@ -16,6 +16,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from filmroom.model.access import Visibility
 from filmroom.wire.dates import epoch_milliseconds, java_date_text, timestamp_text, us_date_text
 
 Writer = Callable[[Any], Any]
@@ -60,6 +61,10 @@ def _yes_no(value: Any) -> str:
     return "YES" if value else "NO"
 
 
+def _visibility(value: int) -> str:
+    return Visibility(value).label
+
+
 def _boolean_text(value: Any) -> str:
     return "true" if value else "false"
 
@@ -102,6 +107,7 @@ class CellType(Enum):
     DECIMALS = "decimals, six places, joined by commas"
     BOOLEAN_TEXT = "true or false as text"
     YES_NO = "YES or NO"
+    VISIBILITY = "label of the state"
     ISO_DATE = "yyyy-MM-dd"
     EPOCH = "milliseconds since 1970"
     CLEANED = "text of [a-zA-Z0-9 .-]"
@@ -129,6 +135,7 @@ _FORMS: dict[CellType, _Form] = {
     CellType.DOUBLE_TEXT: _Form(_java_double, _java_double, STRING),
     CellType.DECIMALS: _Form(_joined_decimals, _joined_decimals, STRING),
     CellType.YES_NO: _Form(_yes_no, _yes_no, STRING),
+    CellType.VISIBILITY: _Form(_visibility, _visibility, STRING),
     CellType.ISO_DATE: _Form(_iso_date, _iso_date, STRING),
     CellType.EPOCH: _Form(epoch_milliseconds, lambda value: str(epoch_milliseconds(value)), "java.lang.Long"),
     CellType.BOOLEAN_TEXT: _Form(_boolean_text, _boolean_text, STRING),

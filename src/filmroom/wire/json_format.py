@@ -19,6 +19,8 @@ def _expression(index: int, column: Column) -> str:
     if column.type is CellType.CONSTANT:
         return repr(column.default)
     value = f"row[{column.source!r}]"
+    if column.items is not None:
+        return f"b{index}({value})"
     if column.type in {CellType.TEXT, CellType.INTEGER}:
         return value if column.default is None else f"v if (v := {value}) is not None else d{index}"
     return f"d{index} if (v := {value}) is None else w{index}(v)"
@@ -38,6 +40,8 @@ def _record_builder(view: View) -> Callable[[Rows], list[Any]]:
     for index, column in enumerate(view.columns):
         scope[f"d{index}"] = column.default
         scope[f"w{index}"] = column.type.form.json
+        if column.items is not None:
+            scope[f"b{index}"] = _record_builder(column.items)
     cells = ", ".join(f"({_expression(index, column)})" for index, column in enumerate(view.columns))
     source = f"def build(rows):\n    return [record({cells}) for row in rows]\n"
     exec(compile(source, f"<view {view.name}>", "exec"), scope)  # noqa: S102

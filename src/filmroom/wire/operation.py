@@ -26,20 +26,36 @@ Action = Literal[
     "names",
     "tree",
     "time_points",
+    "simple_search",
+    "simple_search_manifest",
+    "simple_search_restrictions",
     "tags",
     "manifest",
     "digest",
     "series_zip",
     "series_zip_with_digests",
+    "series_files_zip",
     "instance",
+    "servlet",
+    "servlet_version",
     "agreement",
+    "agreements",
+    "accept_agreement",
     "sop_classes",
     "status",
     "host_name",
+    "text_search",
+    "text_search_page",
+    "text_search_manifest",
+    "text_search_restrictions",
     "make_list",
     "drop_list",
     "list",
     "list_contents",
+    "roles",
+    "login_parameters",
+    "studies",
+    "images",
     "columns",
 ]
 NoRows = Literal["empty", "no_content", "null_row", "list"]
@@ -50,6 +66,7 @@ TEXT = "text/plain"
 HTML = "text/html"
 JSON = "application/json"
 MANIFEST = "application/x-nbia-manifest-file"
+TAR = "application/x-tar"
 TABLE = "table"
 
 
@@ -67,7 +84,7 @@ class Operation:
     ``public_only``: a token must be valid and shows no more than the public sees. ``attached_csv``: an
     absent ``format``, and ``csv``, mean ``csv-download``. ``POST`` parameters come as a form.
     ``roots``: where it answers by its name alone; without any, it answers below :data:`ROOTS` by version
-    and name. ``any_case``: names of parameters are matched without regard to case and underscores.
+    and name. ``either_method``: ``GET`` and ``POST`` are answered alike. ``any_case``: names of parameters are matched without regard to case and underscores.
     ``successor``: the operation to ask instead of this one, which is deprecated.
     """
 
@@ -90,6 +107,7 @@ class Operation:
     public_only: bool = False
     attached_csv: bool = False
     roots: tuple[str, ...] = ()
+    either_method: bool = False
     any_case: bool = False
     successor: Operation | None = None
     notes: str = ""
@@ -98,6 +116,13 @@ class Operation:
     def path(self) -> str:
         """The canonical path, for example ``/nbia-api/services/v4/getSeries``."""
         return self.paths[0]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Every method that it answers."""
+        if self.either_method:
+            return "GET", "HEAD", "POST"
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
     @property
     def paths(self) -> tuple[str, ...]:

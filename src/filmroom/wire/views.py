@@ -21,7 +21,8 @@ class Column:
     """One column: its name on the wire, where its value comes from, how it is written.
 
     ``default`` is written where the value is NULL; for a constant it is the value. ``java`` names the
-    Java class in XML where it is not the type's own.
+    Java class in XML where it is not the type's own. ``items``: the value is a list of rows, written as
+    objects of that view (JSON only).
     """
 
     name: str
@@ -30,6 +31,7 @@ class Column:
     default: str | int | None = None
     doc: str = ""
     java: str = ""
+    items: View | None = None
 
     @property
     def java_class(self) -> str:

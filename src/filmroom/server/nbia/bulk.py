@@ -11,6 +11,7 @@ from filmroom.model.queries import FindSeriesRecords, FindVisibleSeries
 from filmroom.server.nbia.search import table_of
 from filmroom.server.service import Call, Service
 
+_LARGEST_NUMBER = 2**63 - 1
 _NOT_OF_UIDS = re.compile(r"[^0-9.,]")
 
 
@@ -20,11 +21,24 @@ def uid_lists(call: Call, name: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(uid for uid in _NOT_OF_UIDS.sub("", text).split(",") if uid) for text in texts)
 
 
+def internal_number(text: str) -> int | None:
+    """Return an internal number; None for what can be none."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _LARGEST_NUMBER:
+        return None
+    return int(text)
+
+
+def internal_numbers(call: Call, name: str) -> list[int]:
+    """Return the internal numbers of a parameter; what can be none is left out, as unknown ones are."""
+    texts = (word.strip() for text in call.lists[name] for word in text.split(","))
+    return [number for text in texts if (number := internal_number(text)) is not None]
+
+
 async def table(service: Service, call: Call) -> Response:
-    """``getSeriesMetadata`` and its relatives: rows in the order of the lists."""
-    return await table_of(
-        service, call, service.catalog.rows(FindSeriesRecords(uid_lists(call, "list")), call.visible)
-    )
+    """``getSeriesMetadata`` and its relatives, ``getSeriesQCInfo``: rows in the order of the lists."""
+    named = next(parameter.name for parameter in call.operation.parameters if parameter.required)
+    query = FindSeriesRecords(uid_lists(call, named), **call.operation.fixed)
+    return await table_of(service, call, service.catalog.rows(query, call.visible))
 
 
 async def denied(service: Service, call: Call) -> Response:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pydicom._uid_dict import UID_dictionary
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from filmroom.model.access import VisibleSet
 from filmroom.model.queries import FindValues
+from filmroom.server.nbia.search import table_of
 from filmroom.server.service import Call, Service
+from filmroom.wire.login import PROVIDER_PATH
 
 _OCTETS = "application/octet-stream"
+# Names that clients of TCIA send; any others do as well.
+_REALM, _CLIENT = "TCIA", "nbia"
 _VERSION = "00.01.00"
 """The version of the service that clients know."""
 
@@ -36,15 +40,38 @@ async def sop_classes(_service: Service, _call: Call) -> Response:
 async def status(service: Service, call: Call) -> Response:
     """``status`` and below: that the server runs, its version, that its catalogue answers."""
     kind = call.operation.fixed["kind"]
+    if kind == "up":
+        return PlainTextResponse("up")
     if kind == "version":
         return HTMLResponse(f"<p>Version:{_VERSION}</p>")
     if kind == "database":
         # Fails with the answer of a catalogue that cannot be reached.
         await service.next_of(service.catalog.rows(FindValues("collection"), VisibleSet()))
-        return HTMLResponse("<p>Database connection: OK</p>")
+        behind = (await service.in_thread(service.catalog.text_index().state)).behind
+        index = f"{behind:.0f} seconds behind" if behind else "up to date"
+        return HTMLResponse(f"<p>Database connection: OK</p><p>Text search: {index}</p>")
     return HTMLResponse(f"<p>NBIA Restful Web Service version {_VERSION} is running</p>")
 
 
 async def host_name(_service: Service, call: Call) -> Response:
     """The name under which the caller reached this server; never one of the inside."""
     return PlainTextResponse(call.request.url.hostname or "")
+
+
+async def roles(service: Service, call: Call) -> Response:
+    """``getRoles``: the names of the caller's roles."""
+    held = await service.in_thread(lambda: service.catalog.grants().roles(call.visible.viewer))
+    return JSONResponse([role.value for role in held])
+
+
+async def login_parameters(service: Service, call: Call) -> Response:
+    """``getKeycloakParams``: where tokens are issued; whoever asks brings a login of its own."""
+    root = service.root(call.request)
+    parameters = {
+        "auth-server-url": f"{root}/auth",
+        "realm": _REALM,
+        "resource": _CLIENT,
+        "token-endpoint": root + PROVIDER_PATH.format(realm=_REALM),
+    }
+    rows = [{"name": name, "value": value} for name, value in parameters.items()]
+    return await table_of(service, call, iter([rows]))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from filmroom.wire.operation import HTML, TEXT, ZIP, Operation
+from filmroom.wire.operation import HTML, JSON, TEXT, ZIP, Operation
+from filmroom.wire.operations.parameters import FORMAT
+from filmroom.wire.views import Column, View
 
 _OCTETS = ZIP
+
+LOGIN_PARAMETERS = View("login-parameters", (Column("paramName", "name"), Column("paramValue", "value")))
 
 SYSTEM_OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -24,6 +28,25 @@ SYSTEM_OPERATIONS: tuple[Operation, ...] = (
         action="sop_classes",
         media=_OCTETS,
     ),
+    Operation(
+        "getRoles",
+        "",
+        (),
+        "Roles that the caller holds anywhere",
+        action="roles",
+        media=JSON,
+        auth="required",
+    ),
+    Operation(
+        "getKeycloakParams",
+        "v1",
+        (FORMAT,),
+        "Where clients log in",
+        action="login_parameters",
+        view=LOGIN_PARAMETERS,
+        notes="In the names of a Keycloak client's configuration. Never a login or a password.",
+    ),
+    Operation("up", "", (), "That the server runs", action="status", fixed={"kind": "up"}, media=TEXT),
     Operation("status", "v1", (), "That the server runs", action="status", fixed={"kind": ""}, media=HTML),
     Operation(
         "status/version",
