@@ -49,6 +49,15 @@ SETTINGS: tuple[Setting, ...] = (
         "With an S3 store: send clients of one image to the bucket, by an address that works for minutes.",
         kind="switch",
     ),
+    Setting("attribution_name", "", "On a mirror: name of the archive that the data come from."),
+    Setting("attribution_policy_url", "", "On a mirror: address of that archive's data usage policy."),
+    Setting("attribution_citation", "", "On a mirror: how that archive wants to be cited."),
+    Setting(
+        "text_index",
+        "yes",
+        "Let the server read new files for text search in the background; see `filmroom index`.",
+        kind="switch",
+    ),
     Setting("metrics_from_anywhere", "no", "Serve /metrics to more than this machine.", kind="switch"),
     Setting("access_token_seconds", "7200", "Seconds for which an access token is valid.", kind="integer"),
     Setting(
@@ -97,9 +106,21 @@ SETTINGS: tuple[Setting, ...] = (
         kind="integer",
     ),
     Setting(
+        "login_in_servlets",
+        "no",
+        "Take passwords on the retriever's servlets. They are hardly hidden there: behind TLS only.",
+        kind="switch",
+    ),
+    Setting(
         "compat_empty_401",
         "no",
         "Answer lists that need a token without a valid one with 200 and nothing, as NBIA did.",
+        kind="switch",
+    ),
+    Setting(
+        "search_date_alias",
+        "yes",
+        "Simple search takes `Criteria.DateRange`, which clients send, for a range of days; NBIA ignores it.",
         kind="switch",
     ),
     Setting(

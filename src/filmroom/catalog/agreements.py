@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from typing import Any
 
@@ -15,7 +16,7 @@ from filmroom.catalog.schema import account, collection, series, site
 from filmroom.catalog.schema_agreements import acceptance, agreement
 from filmroom.catalog.visible import granted_site, public_site
 from filmroom.catalog.write import now
-from filmroom.errors import InvalidInput, NotFound
+from filmroom.errors import InvalidInput, LoginRequired, NotFound
 from filmroom.model.access import Scope, Viewer, VisibleSet
 from filmroom.model.agreements import Acceptance, Agreement, ShownAgreement, checked_agreement
 
@@ -107,20 +108,17 @@ class Agreements:
         """
         statement = _shown_statement(viewer).order_by(sa.nulls_first(collection.c.name))
         with self._database.reading() as connection:
-            return [
-                ShownAgreement(_agreement(row, row.name), bool(row.required), row.at)
-                for row in connection.execute(statement)
-            ]
+            return [_shown(row) for row in connection.execute(statement)]
 
     def accept(self, viewer: Viewer, agreement_id: int, *, address: str = "") -> ShownAgreement:
         """Record that an account agrees to a current agreement; return it. Once more changes nothing.
 
         :param address: where it asks from.
-        :raises InvalidInput: for the guest, and when the text was replaced meanwhile.
+        :raises LoginRequired: for the guest. :raises InvalidInput: when the text was replaced meanwhile.
         :raises NotFound: when there is no such agreement, or the account sees nothing under it.
         """
         if viewer.account_id is None:
-            raise InvalidInput("An agreement is accepted by an account, not by the guest.")
+            raise LoginRequired("An agreement is accepted by an account, not by the guest.")
         statement = _shown_statement(viewer, agreement.c.id == agreement_id)
         with self._database.writing(in_turn=False) as connection:
             row = connection.execute(statement).one_or_none()
@@ -139,8 +137,7 @@ class Agreements:
                 )
                 .on_conflict_do_nothing()
             )
-            row = connection.execute(statement).one()
-        return ShownAgreement(_agreement(row, row.name), bool(row.required), row.at)
+            return _shown(connection.execute(statement).one())
 
 
 def _shown_statement(viewer: Viewer, *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -212,6 +209,18 @@ def _supersede(connection: sa.Connection, place: int | None) -> bool:
 
 def _agreement(row: Any, name: str | None) -> Agreement:
     return Agreement(row.id, name, row.version, row.text, row.created, row.superseded)
+
+
+def _shown(row: Any) -> ShownAgreement:
+    return ShownAgreement(
+        id=row.id,
+        collection=row.name,
+        version=row.version,
+        text=row.text,
+        created=row.created.replace(tzinfo=dt.UTC),
+        required=bool(row.required),
+        accepted=None if row.at is None else row.at.replace(tzinfo=dt.UTC),
+    )
 
 
 def _subject(name: str | None) -> str:

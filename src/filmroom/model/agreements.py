@@ -16,7 +16,7 @@ class Agreement:
     """One version of a text. ``collection`` is None for the archive's own, which holds for every collection
     that has none.
 
-    Every edit is a new version; ``superseded`` says since when it is not the current one. Times are naive UTC.
+    Every edit is a new version; ``superseded`` says since when it is not current. Times are naive UTC.
     """
 
     id: int
@@ -29,13 +29,17 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class ShownAgreement:
-    """A current agreement as one account is asked for it.
+    """A current agreement as one account is asked for it; what travels between server and client.
 
     ``required``: restricted series that the account was granted come under it. ``accepted``: when the account
-    agreed to this version, None where it did not.
+    agreed to this version, None where it did not. Times are in UTC and say so.
     """
 
-    agreement: Agreement
+    id: int
+    collection: str | None
+    version: int
+    text: str
+    created: dt.datetime
     required: bool
     accepted: dt.datetime | None
 
@@ -43,6 +47,11 @@ class ShownAgreement:
     def is_missing(self) -> bool:
         """Whether bytes are refused until it is accepted."""
         return self.required and self.accepted is None
+
+    @property
+    def title(self) -> str:
+        """What it is called, for a person."""
+        return "Data usage agreement" + (f" of {self.collection}" if self.collection is not None else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Licences that data of this field come under, and identifiers of their descriptions.
+"""Licences that data of this field come under, identifiers of their descriptions, and whom a mirror names.
 
 Names and addresses of the Creative Commons licences: creativecommons.org; long names as the NBIA
 collection report prints them.
@@ -7,6 +7,7 @@ collection report prints them.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 from filmroom.errors import InvalidInput
@@ -18,6 +19,7 @@ _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/[^\s\x00-\x1f\x7f]+")
 _DOI_HOSTS = frozenset({"doi.org", "www.doi.org", "dx.doi.org"})
 _MAXIMUM_URI = 500
 _MAXIMUM_NAME = 200
+_MAXIMUM_CITATION = 2_000
 
 
 def _creative_commons(terms: str, meaning: str, version: str) -> Licence:
@@ -123,6 +125,45 @@ def checked_address(text: str, what: str) -> str:
             f"not {text[:600]!r}."
         )
     return address
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What a mirror says of the archive that its data come from.
+
+    :param name: of that archive. :param policy_url: address of its data usage policy, may be empty.
+    :param citation: how it wants to be cited, may be empty.
+    :raises InvalidInput: for a text that cannot be printed in a line, or an address that is none.
+    """
+
+    name: str
+    policy_url: str = ""
+    citation: str = ""
+
+    def __post_init__(self) -> None:
+        for text, most in ((self.name, _MAXIMUM_NAME), (self.citation, _MAXIMUM_CITATION)):
+            if len(text) > most or not text.isprintable():
+                raise InvalidInput(
+                    f"An attribution is at most {most} printable characters, not {text[:210]!r}."
+                )
+        if not self.name.strip():
+            raise InvalidInput("An attribution names the archive that the data come from.")
+        if self.policy_url:
+            checked_address(self.policy_url, "policy")
+            if not self.policy_url.isascii() or set(self.policy_url) & set('<>"'):
+                raise InvalidInput(f"The address of a policy is written in ASCII, not {self.policy_url!r}.")
+
+    @property
+    def text(self) -> str:
+        """The attribution in sentences, one per line."""
+        lines = [f"These data are mirrored from {self.name}."]
+        if self.policy_url:
+            lines.append(
+                f"Its data usage policy applies to whoever uses them or passes them on: {self.policy_url}"
+            )
+        if self.citation:
+            lines.append(f"Please cite: {self.citation}")
+        return "\n".join(lines)
 
 
 def doi_address(text: str) -> str:

@@ -23,17 +23,26 @@ table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line)}
 details{border:1px solid var(--line);border-radius:.4rem;padding:.4rem .8rem;margin:.5rem 0}
 summary{cursor:pointer}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--soft);padding:.8rem;border-radius:.4rem}
+input,button{font:inherit;padding:.3rem .6rem}
 """.strip()
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
-PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-}
+
+def _headers(form_action: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+            f"base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
+        ),
+        "Referrer-Policy": "no-referrer",
+    }
+
+
+PAGE_HEADERS = _headers("'none'")
 """Headers of every page: only the one style sheet in it may take effect."""
+FORM_HEADERS = _headers("'self'")
+"""Those of a page with a form, which is sent to this server and to no other."""
 
 
 def page(title: str, body: str) -> str:
@@ -57,6 +66,7 @@ def home_page(collections: Sequence[str]) -> str:
         '<h2>Ways in</h2><ul><li><a href="/docs">The API</a>, with examples to follow</li>'
         '<li><a href="/nbia-api/services/v4/getSeries">All series</a> as JSON</li>'
         '<li><a href="/openapi.json">OpenAPI document</a></li>'
+        '<li><a href="/policy">Data usage policy</a>, and agreements to accept</li>'
         '<li><a href="/docs/migration">From the API of before 2022</a></li></ul>'
         "<p>From a terminal: <code>filmroom collections --server ADDRESS</code>, "
         "<code>filmroom download --server ADDRESS --collection NAME</code></p>",

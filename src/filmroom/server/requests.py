@@ -22,11 +22,12 @@ _INERT = "default-src 'none'; frame-ancestors 'none'"
 
 
 class RequestRecorder:
-    """ASGI middleware, the outermost one."""
+    """ASGI middleware, the outermost one. :param links: what the ``Link`` header of all answers says."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, links: str) -> None:
         self._app = app
         self._metrics = metrics
+        self._links = links
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,6 +47,7 @@ class RequestRecorder:
                 headers = MutableHeaders(raw=message["headers"])
                 headers["X-Request-ID"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
+                headers["Link"] = ", ".join(filter(None, (headers.get("Link"), self._links)))
                 if headers.get("content-type", "").startswith("text/html"):
                     headers.setdefault("Content-Security-Policy", _INERT)
                 message["headers"] = headers.raw

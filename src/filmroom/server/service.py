@@ -11,7 +11,10 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from filmroom.catalog import Catalog
+from filmroom.catalog.simple_search import Searches
 from filmroom.model.access import VisibleSet
+from filmroom.model.policy import Attribution
+from filmroom.server.attempts import LoginGuard
 from filmroom.server.audit import Audit
 from filmroom.server.metrics import Metrics
 from filmroom.store.base import Store
@@ -33,7 +36,8 @@ class Service:
 
     ``redirects``: whether clients of one image may be sent to a remote store. ``empty_401``: lists that need
     a token answer without one as NBIA did, with nothing. ``public_url`` is the address under which users
-    reach the server, empty where that is whatever they ask for.
+    reach the server, empty where that is whatever they ask for. ``attribution`` is what a mirror owes.
+    ``date_alias``: simple search takes ``Criteria.DateRange`` for the range of days that it means.
     """
 
     catalog: Catalog
@@ -41,10 +45,15 @@ class Service:
     reader: ContentReader
     audit: Audit
     metrics: Metrics
+    searches: Searches
     empty_401: bool = False
     redirects: bool = False
     provider: Provider | None = None
     public_url: str = ""
+    attribution: Attribution | None = None
+    guard: LoginGuard = field(default_factory=lambda: LoginGuard(10))
+    servlet_passwords: bool = False
+    date_alias: bool = True
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_THREADS))
 
     async def in_thread(self, work: Callable[[], T]) -> T:

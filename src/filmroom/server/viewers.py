@@ -26,6 +26,11 @@ def is_guest_token(token: str) -> bool:
     return token.startswith(_GUEST_PREFIX)
 
 
+def is_foreign_token(token: str) -> bool:
+    """Whether a token looks like a JWT, as providers issue them; ours never have a dot in them."""
+    return token.count(".") == 2
+
+
 def bearer_token(request: Request) -> str | None:
     """Return the token of a request, None without the header.
 
@@ -45,7 +50,7 @@ async def viewer_of(
     """Return who asks an operation of this kind.
 
     :raises LoginRequired: without a token where one is required. :raises AccessDenied: for one that is not
-        valid, where it is looked at.
+        valid, where it is looked at. :raises ProviderUnavailable: when a provider's cannot be checked.
     """
     if auth == "public" or request.headers.get("authorization") == _GUEST_HEADER:
         return PUBLIC
@@ -54,7 +59,20 @@ async def viewer_of(
         if auth == "required":
             raise LoginRequired("This operation needs an access token.")
         return PUBLIC
+    return await viewer_of_token(service, token)
+
+
+async def viewer_of_token(service: Service, token: str) -> Viewer:
+    """Return whose token it is.
+
+    :raises AccessDenied: when it is not valid. :raises ProviderUnavailable: when a provider's cannot be checked.
+    """
     if is_guest_token(token):
         return PUBLIC
+    provider = service.provider
+    if provider is not None and is_foreign_token(token):
+        person = await provider.holder(token)
+        admission = provider.admission
+        return await service.in_thread(lambda: service.catalog.identities().viewer(person, admission))
     # Looked up each time, so that a token that was ended anywhere is dead everywhere.
     return await service.in_thread(lambda: service.catalog.tokens().viewer(token))

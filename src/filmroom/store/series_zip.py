@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Literal
 
 from filmroom.model.entities import SeriesContent, StoredBytes, StoredInstance
+from filmroom.model.policy import Attribution
 from filmroom.store.zip_layout import Entry, ZipLayout
 
 Names = Literal["numbered", "acquisition"]
@@ -16,12 +17,16 @@ MD5_NAME = "md5hashes.csv"
 _MISSING = "Not Specified"
 
 
-def licence_text(content: SeriesContent) -> str:
-    """Return the text of a series' LICENSE member: its licence, then the agreement that it comes under."""
+def licence_text(content: SeriesContent, attribution: Attribution | None = None) -> str:
+    """Return the text of a series' LICENSE member: its licence, the agreement that it comes under, and, of a
+    mirror, where its data come from."""
+    further = [content.agreement] if content.agreement else []
+    if attribution is not None:
+        further.append(attribution.text)
     return (
         f"License Information. The {content.collection or _MISSING} collection is distributed under the "
         f"{content.licence_name or _MISSING} at {content.licence_url or _MISSING} By downloading the data, "
-        f"you agree to abide by terms of this license.\n{content.agreement}"
+        "you agree to abide by terms of this license.\n" + "\n\n".join(further)
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from filmroom.settings import ArchiveAddress
 
 if TYPE_CHECKING:
+    from filmroom.model.policy import Attribution
     from filmroom.server.login import LoginOptions
     from filmroom.server.oidc_options import OidcOptions
 
@@ -22,13 +23,16 @@ def running_server(
     metrics_from_anywhere: bool = False,
     s3_redirect: bool = False,
     login: LoginOptions | None = None,
+    attribution: Attribution | None = None,
     empty_401: bool = False,
     legacy_api: bool = True,
+    text_index: bool = False,
     oidc: OidcOptions | None = None,
     timeout: float = 30,
 ) -> Iterator[str]:
     """Serve an archive on a free port and give its URL; make an empty archive where none is.
 
+    :param text_index: whether it reads files for text search in the background.
     :param oidc: the institute's provider, which sends browsers back to the server's URL.
     :param timeout: seconds to wait for the server to be ready, and again for it to end.
     :raises RuntimeError: when the server does not become ready or does not end.
@@ -44,8 +48,10 @@ def running_server(
         metrics_from_anywhere=metrics_from_anywhere,
         s3_redirect=s3_redirect,
         login=login or LoginOptions(),
+        attribution=attribution,
         empty_401=empty_401,
         legacy_api=legacy_api,
+        text_index=text_index,
         oidc=oidc,
         public_url=run.server_url(host, bound) if oidc is not None else "",
     )
