@@ -20,6 +20,7 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     ├── AccessDenied              the login that was given is not valid
     │   ├── LoginRequired         no login was given where one is needed
     │   └── AgreementRequired     what was granted is given out once its agreement is accepted
+    ├── TooManyAttempts           too many logins failed within a minute
     ├── CatalogError
     │   ├── SchemaMismatch        the catalogue has another schema version than this program
     │   ├── CatalogBusy
@@ -141,6 +142,14 @@ class AgreementRequired(AccessDenied):
         super().__init__(message, advice=advice)
         self.series_instance_uid = series_instance_uid
         self.address = address
+
+
+class TooManyAttempts(FilmroomError):
+    """Too many logins failed; ``seconds`` later one may be tried again."""
+
+    def __init__(self, message: str, *, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class CatalogError(FilmroomError):

@@ -60,10 +60,9 @@ def make_client(server: str | None, api: str = "v4", **options: Any) -> Client:
     from filmroom import settings
     from filmroom.client import Client
 
-    login, password = settings.get("login"), settings.get("password")
     # Only to the server that was named: the default one is somebody else's.
-    if (login or password) and (server or settings.get("server")):
-        options |= {"login": login or None, "password": password or None}
+    if server or settings.get("server"):
+        options |= {name: settings.get(name) or None for name in ("login", "password", "token")}
     return Client(server, api=api, **options)  # type: ignore[arg-type]
 
 
@@ -110,6 +109,7 @@ def studies(
 
 
 def series(
+    ctx: typer.Context,
     *,
     server: ServerOption = None,
     api: ApiOption = "v4",
@@ -125,7 +125,9 @@ def series(
     model: ModelOption = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
-    """List series."""
+    """List series; below it, files of series that are not DICOM."""
+    if ctx.invoked_subcommand is not None:
+        return
     with make_client(server, api) as client:
         found = client.series(
             collection=collection,
@@ -144,7 +146,6 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     collections: "Example: filmroom collections --server http://127.0.0.1:8080",
     patients: "Example: filmroom patients --collection TCGA-LUAD --format csv",
     studies: "Example: filmroom studies --patient TCGA-38-4625",
-    series: "Example: filmroom series --collection TCGA-LUAD --modality CT --format json",
 }
 
 

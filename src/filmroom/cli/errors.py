@@ -50,6 +50,8 @@ _EXTRAS = {
         ),
         "server",
     ),
+    "authlib": "oidc",
+    "joserfc": "oidc",
     "obstore": "s3",
     "psycopg": "postgres",
     "pandas": "dataframe",

@@ -1,14 +1,22 @@
-"""How often a login may be tried: failures per login and per address, within a minute."""
+"""How often a login may be tried: failures within a minute per login and per address; how many at once."""
 
 from __future__ import annotations
 
 import ipaddress
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+import anyio
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from filmroom.errors import AccessDenied, TooManyAttempts
+
+T = TypeVar("T")
+
+_HASHES_AT_ONCE = 2
 _LONGEST_LOGIN = 200
 _LOGINS_PER_ADDRESS = 5
 """An institute behind one address has more than one person who mistypes."""
@@ -45,6 +53,34 @@ class Attempts:
         """Count one failure."""
         for item, name in self._counted(login, address):
             self._limiter.hit(item, name)
+
+
+class LoginGuard:
+    """What every check of a password passes, wherever the password came in.
+
+    :param per_minute: failures of one login after which it must wait.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._attempts = Attempts(per_minute)
+        # Each takes 19 MiB and a core for a while; a third waits.
+        self._hashing = anyio.CapacityLimiter(_HASHES_AT_ONCE)
+
+    async def attempt(self, login: str | None, address: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Let an attempt through unless too many failed, and count it when it fails.
+
+        :raises AccessDenied: when it fails. :raises TooManyAttempts:
+        """
+        async with self._hashing:
+            # Within the limiter, so that many at once do not slip through before the first has failed.
+            wait = self._attempts.seconds_to_wait(login, address)
+            if wait:
+                raise TooManyAttempts("Too many attempts failed; try again later", seconds=wait)
+            try:
+                return await work()
+            except AccessDenied:
+                self._attempts.failed(login, address)
+                raise
 
 
 def _network(address: str) -> str:

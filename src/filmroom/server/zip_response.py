@@ -25,6 +25,7 @@ from filmroom.errors import ObjectChanged, StoreError
 from filmroom.model.entities import StoredInstance
 from filmroom.server.zip_source import CHUNK, ByteSource, InflatedSource, SegmentSource
 from filmroom.store.content import ContentReader
+from filmroom.store.tar_layout import TarLayout
 from filmroom.store.zip_layout import Segment, StoredSegment, ZipLayout
 
 _log = logging.getLogger(__name__)
@@ -50,12 +51,15 @@ class Answer:
 
 
 def choose_answer(method: str, headers: Headers, etag: str, size: int) -> Answer:
-    """Decide how a GET or HEAD for a body of ``size`` bytes with that ETag is answered."""
+    """Decide how a request for a body of ``size`` bytes with that ETag is answered.
+
+    :param method: GET, HEAD, or POST for a form that is answered alike but for ranges.
+    """
     match, none_match = headers.get("if-match"), headers.get("if-none-match")
     if match is not None and not _matches(match, etag, weak=False):
         return Answer(412, 0, 0)
     if none_match is not None and _matches(none_match, etag, weak=True):
-        return Answer(304, 0, 0)
+        return Answer(304 if method in {"GET", "HEAD"} else 412, 0, 0)
     whole = Answer(200, 0, size)
     ranges = headers.getlist("range")
     if_range = headers.get("if-range")
@@ -221,19 +225,17 @@ async def _client_gone(receive: Receive) -> None:
         pass
 
 
-class ZipResponse(RangedResponse):
-    """A computed ZIP as a download.
+class _ArchiveResponse(RangedResponse):
+    """A computed archive as a download.
 
     :param filename: name for the client's disk, for example ``<SeriesInstanceUID>.zip``; characters that
         are unsafe there become ``_``.
     :param headers: further headers.
     """
 
-    media_type = "application/octet-stream"
-
     def __init__(
         self,
-        layout: ZipLayout,
+        layout: ZipLayout | TarLayout,
         reader: ContentReader,
         *,
         filename: str,
@@ -252,6 +254,18 @@ class ZipResponse(RangedResponse):
 
     def source(self, start: int, end: int) -> ByteSource:
         return SegmentSource(self._reader, self._layout, start, end)
+
+
+class ZipResponse(_ArchiveResponse):
+    """A computed ZIP as a download."""
+
+    media_type = "application/octet-stream"
+
+
+class TarResponse(_ArchiveResponse):
+    """A computed TAR as a download; a form that asks for one is answered like ``GET``."""
+
+    media_type = "application/x-tar"
 
 
 class InstanceResponse(RangedResponse):
@@ -305,7 +319,7 @@ class _InstanceBody:
 
     def __init__(self, instance: StoredInstance) -> None:
         if instance.location.length != instance.size:
-            raise ObjectChanged(f"Instance {instance.sop_instance_uid} is catalogued with two sizes.")
+            raise ObjectChanged(f"{instance.label} is catalogued with two sizes.")
         self._instance = instance
         self.size = instance.size
         self.etag = ""

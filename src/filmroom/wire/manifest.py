@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-SERVLET_PATH = "/nbia-download/servlet/DownloadServlet"
+SERVLET_FOLDER = "/nbia-download/servlet"
+"""Where the servlets are that the retriever speaks to."""
+SERVLET_PATH = f"{SERVLET_FOLDER}/DownloadServlet"
 """What a manifest's address ends with; clients derive the API's address from it."""
 
 

@@ -35,6 +35,10 @@ def _series_text(value: bool) -> str:  # noqa: FBT001 - one value in, its text o
     return "Series" if value else "Collection"
 
 
+def _is_said(text: str) -> bool:
+    return len(text) > 1
+
+
 def _plain(text: str) -> str:
     return text
 
@@ -56,6 +60,7 @@ class ParameterKind(Enum):
     FLAG = "flag"
     SWITCH = "switch"
     SERIES = "series"
+    SAID = "said"
     DATE_YMD = "yyyy/MM/dd"
     DATE_DMY = "dd/MM/yyyy"
     DATE_MDY = "MM-dd-yyyy"
@@ -85,6 +90,7 @@ _FORMS: dict[ParameterKind, _Form] = {
     ParameterKind.SERIES: _Form(
         _is_series, _series_text, "Series, in any case; everything else means collections"
     ),
+    ParameterKind.SAID: _Form(_is_said, _flag_text, "any text of two characters or more; less means no"),
     ParameterKind.DATE_YMD: _Form(parse_ymd, _ymd_text, "yyyy/MM/dd or yyyy-MM-dd"),
     ParameterKind.DATE_DMY: _Form(parse_dmy_lenient, _dmy_text, "dd/MM/yyyy, read leniently"),
     ParameterKind.DATE_MDY: _Form(parse_mdy, _mdy_text, "MM-dd-yyyy"),

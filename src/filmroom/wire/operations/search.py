@@ -185,6 +185,17 @@ _V1_OPERATIONS: tuple[Operation, ...] = (
         scope=Scope.RETRIEVE,
     ),
     Operation(
+        "getImageOther",
+        "v1",
+        (p.required(p.SERIES_UID),),
+        "The files of a series that are not DICOM as ZIP, under their own names",
+        action="series_files_zip",
+        media=ZIP,
+        missing_text=_ZIP_NEEDS_SERIES,
+        denied_text=_NOT_PUBLIC,
+        notes="An empty ZIP where the series has none.",
+    ),
+    Operation(
         "getSingleImage",
         "v1",
         (p.required(p.SERIES_UID), p.required(p.SOP_UID)),
