@@ -16,9 +16,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog import facets
+from filmroom.catalog import simple_search_changes as changes
 from filmroom.catalog.database import chunks, insert_returning_ids
 from filmroom.catalog.places import Places
 from filmroom.catalog.schema import instance, patient, series, stored_object, study, uid_term
+from filmroom.catalog.text_documents import index_fields, mark_waiting
 from filmroom.errors import IdentityConflict
 from filmroom.model.attributes import at_level
 from filmroom.model.entities import IncomingInstance, ItemOutcome, Location
@@ -199,13 +201,27 @@ class Acceptance:
         for entry in touched:
             entry.values |= {"study_key": _parent_key(entry), "patient_key": _patient_of(entry).key}
             entry.values["max_submission_timestamp"] = self._moment
-        self._insert(series, [s for s in touched if s.id is None])
+        new_series = [entry for entry in touched if entry.id is None]
+        self._insert(series, new_series)
         self._insert_instances()
         for table, entries in ((patient, people), (study, studies)):
             self._update(table, entries)
         self._total(touched)
         after = facets.contributions(self._connection, [p.key for p in people])
         facets.apply(self._connection, before, after)
+        changes.record_patients(self._connection, [p.key for p in people])
+        changes.record_geometry(
+            self._connection, ((entry.key, item.instance.values) for item, entry in self._new)
+        )
+        self._index(new_series, touched, studies, people)
+
+    def _index(self, new_series: Iterable[_Entry], *levels: Iterable[_Entry]) -> None:
+        """Let text search find new series at once, and those whose values were filled in a moment."""
+        index_fields(self._connection, [entry.key for entry in new_series], self._moment)
+        columns = (series.c.id, series.c.study_key, series.c.patient_key)
+        for column, entries in zip(columns, levels, strict=True):
+            for keys in chunks(sorted(entry.key for entry in entries if entry.changed)):
+                mark_waiting(self._connection, column.in_(keys), self._moment)
 
     def _insert(self, table: sa.Table, entries: Sequence[_Entry]) -> None:
         # One shape for all rows: an absent value is NULL.

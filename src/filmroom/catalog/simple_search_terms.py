@@ -1,0 +1,136 @@
+"""Distinct texts by number, and which of them are, or tell of, what is looked for."""
+
+from __future__ import annotations
+
+import re
+import threading
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Numbers = NDArray[np.int32]
+
+_ANY = "*"
+
+
+class Terms:
+    """Distinct texts, numbered in the order in which they came; a number never changes its meaning."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._texts: list[str] = []
+        self._folded: list[str] = []
+        self._ranks: Numbers = np.empty(0, np.int32)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, number: int) -> str:
+        return self._texts[number]
+
+    def encode(self, texts: Sequence[str]) -> Numbers:
+        """Return the numbers of texts, giving new ones to those that are new. For one thread at a time."""
+        for text in dict.fromkeys(texts):
+            if text not in self._numbers:
+                self._numbers[text] = len(self._texts)
+                self._texts.append(text)
+                self._folded.append(text.upper())
+        return np.fromiter(map(self._numbers.__getitem__, texts), np.int32, len(texts))
+
+    def among(self, texts: Iterable[str]) -> Bools:
+        """Return by number whether a text is one of these, whatever its case."""
+        wanted = {text.upper() for text in texts}
+        return self.where_folded(wanted.__contains__)
+
+    def where(self, holds: Callable[[str], object]) -> Bools:
+        """Return by number whether a condition holds for the text."""
+        return np.fromiter(map(bool, map(holds, self._texts[:])), np.bool_)
+
+    def where_folded(self, holds: Callable[[str], object]) -> Bools:
+        """Return by number whether a condition holds for the text in upper case."""
+        return np.fromiter(map(bool, map(holds, self._folded[:])), np.bool_)
+
+    def ranks(self) -> Numbers:
+        """Return by number the place of the text in the order that ignores case."""
+        count = len(self._folded)  # the last to grow
+        if len(self._ranks) != count:
+            order = sorted(range(count), key=lambda number: (self._folded[number], self._texts[number]))
+            ranks = np.empty(count, np.int32)
+            ranks[order] = np.arange(count, dtype=np.int32)
+            self._ranks = ranks
+        return self._ranks
+
+    def named(self, names: Sequence[str]) -> Bools:
+        """Return by number whether a text is one of some names, in which ``*`` stands for any characters."""
+        found = self.among(name for name in names if _ANY not in name)
+        patterns = [_pattern(name, ".") for name in names if _ANY in name]
+        if patterns:
+            found |= self.where_folded(re.compile("|".join(patterns), re.DOTALL).fullmatch)
+        return found
+
+
+class Phrases(Terms):
+    """Texts of several words, found by the words in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Lock()
+        self._holders: dict[str, array[int]] = {}
+
+    def encode(self, texts: Sequence[str]) -> Numbers:
+        before = len(self._folded)
+        numbers = super().encode(texts)
+        with self._turn:
+            for number in range(before, len(self._folded)):
+                for word in set(re.findall(r"\w+", self._folded[number])):
+                    self._holders.setdefault(word, array("i")).append(number)
+        return numbers
+
+    def telling(self, descriptions: Iterable[str]) -> Bools:
+        """Return by number whether a text has one of some words or ``"phrases in quotes"``.
+
+        Whole words count, in whatever case; ``*`` in a word stands for any letters and digits. A
+        description without a word finds nothing.
+        """
+        found = np.zeros(len(self._folded), np.bool_)
+        for description in descriptions:
+            for phrase, word in re.findall(r'"([^"]*)"|([^\s"]+)', description.upper()):
+                parts = (phrase or word).split()
+                words = re.findall(r"[\w*]+", phrase or word)
+                if any(each.strip(_ANY) for each in words):
+                    found[self._having(words, parts)] = True
+        return found
+
+    def _having(self, words: Sequence[str], parts: Sequence[str]) -> NDArray[np.int64]:
+        """Return the numbers of the texts in which the parts follow each other, by the words in them."""
+        candidates = reduce(np.intersect1d, (self._holding(word) for word in words))
+        if [*words] == [*parts] and len(words) == 1:
+            return candidates
+        phrase = r"\W+".join(_pattern(part, r"\w") for part in parts)
+        told = re.compile(rf"(?<!\w){phrase}(?!\w)")
+        return np.asarray([each for each in candidates.tolist() if told.search(self._folded[each])], np.int64)
+
+    def _holding(self, word: str) -> NDArray[np.int64]:
+        with self._turn:
+            if _ANY not in word:
+                return np.array(self._holders.get(word, ()), np.int64)
+            fits = re.compile(_pattern(word, r"\w")).fullmatch
+            holders = [np.array(some, np.int64) for each, some in self._holders.items() if fits(each)]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *holders]))
+
+
+def _pattern(text: str, character: str) -> str:
+    """Return the pattern of a text in upper case, in which ``*`` stands for any number of some characters.
+
+    What stands between two ``*`` is taken where it comes first and never looked for again (an atomic group):
+    that finds whatever there is, in a time that does not explode with the number of ``*``.
+    """
+    first, *others = (re.escape(part) for part in re.split(r"\*+", text.upper()))
+    if not others:
+        return first
+    between = "".join(f"(?>{character}*?{part})" for part in others[:-1])
+    return f"{first}{between}{character}*{others[-1]}"
