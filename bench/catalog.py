@@ -1,297 +1,563 @@
-"""Every read of the catalogue at the size of TCIA: 1,044,191 real series of the package idc-index-data.
+"""Every read of the catalogue at the size of TCIA, over HTTP, on both engines.
 
-    python bench/catalog.py [--engine sqlite|postgresql] [--keep FILE]
+    python bench/catalog.py [--engine SQLite] [--keep FILE] [--series NUMBER] [--quick]
 
-The rows are filled in past ingest, with the facets counted by the archive's own check. Needs
-``pip install idc-index-data pyarrow``. Sources of the data: NCI Imaging Data Commons and TCIA.
+One server process, warm, asked over one kept connection; then 64 at once while an ingest runs. The rows come
+from the index of IDC; see ``tcia_index``. Beside it: plain SQL over the same tables, and Orthanc with 10,000
+series.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime as dt
-import resource
+import http.client
+import itertools
+import json
+import random
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
+import corpus
+import mixed_load
+import peers
+import tcia_index
+from catalog_questions import ASKED_ELSEWHERE, WHOLE_LISTS, Question, look_ups, questions
 from filmroom.catalog import Catalog
 from filmroom.catalog.database import Database
-from filmroom.catalog.inspection import Inspection
-from filmroom.catalog.schema import (
-    collection,
-    metadata,
-    patient,
-    protection_element,
-    protection_group,
-    series,
-    site,
-    study,
-)
-from filmroom.model import queries as q
-from filmroom.model.access import PUBLIC_PROTECTION_GROUP, VisibleSet
+from filmroom.catalog.schema import series
+from filmroom.model.access import Role
+from filmroom.model.accounts import Grant
+from growth import records
+from harness import Context, Section, Server, filmroom, free_port, number, ratio_table, server, table
 
-_MOMENT = dt.datetime(2026, 1, 1)  # noqa: DTZ001 - the catalogue keeps naive UTC
-_ROWS = 20_000
-Put = Callable[[sa.Table, Sequence[dict[str, Any]]], None]
+_SMALL = 10_000
+_SAMPLE = 40
+_CLIENTS = 64
+_LOGIN, _PASSWORD = "reader", "a password of the bench"
+_HIDDEN = 2
 
 
-def day(text: str | None) -> dt.date | None:
-    """Return a date of the index, None where it has none."""
-    with contextlib.suppress(ValueError, TypeError):
-        return dt.date.fromisoformat(str(text))
-    return None
+# -- asking ----------------------------------------------------------------------------------------------
 
 
-def number(text: str | None) -> float | None:
-    """Return a number of the index, None where it has none."""
-    with contextlib.suppress(ValueError, TypeError):
-        return float(str(text))
-    return None
+@dataclass(slots=True)
+class Timing:
+    """What was measured of one question: milliseconds of each run, rows and bytes of the answer."""
+
+    kind: str
+    seconds: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    rows: int = 0
+    size: int = 0
+
+    def milliseconds(self, part: float) -> float:
+        """Return the milliseconds within which this part of the runs ended."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000
 
 
-def cleaned(text: Any, length: int) -> str | None:
-    """Return text as ingest would keep it."""
-    return str(text).replace("\0", "").strip()[:length] or None if text is not None else None
+class Asker:
+    """One kept connection to a server."""
+
+    def __init__(self, port: int, token: str | None = None) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+        self._headers = {"Authorization": f"Bearer {token or 'undefined'}"}
+
+    def ask(self, question: Question, *, keep: bool = False) -> tuple[float, float, bytes, int]:
+        """Ask; return seconds to the first bytes and to the end, the body if it is kept, its size."""
+        headers = dict(self._headers)
+        if question.method == "POST":
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        began = time.perf_counter()
+        self._connection.request(question.method, question.path, question.form or None, headers)
+        answer = self._connection.getresponse()
+        if answer.status != 200:
+            raise RuntimeError(f"{question.path}: status {answer.status}: {answer.read(200)!r}")
+        body = answer.read(1)
+        first, size = time.perf_counter() - began, len(body)
+        if keep:
+            body += answer.read()
+            return first, time.perf_counter() - began, body, len(body)
+        while piece := answer.read(1 << 20):
+            size += len(piece)
+        return first, time.perf_counter() - began, b"", size
+
+    def rows(self, question: Question) -> int:
+        """Return how many rows an answer has: elements of a JSON array, or lines of a manifest."""
+        body = self.ask(question, keep=True)[2]
+        # The server does not wait until a long answer is counted.
+        self._connection.close()
+        if not body:
+            return 0
+        if body[:1] not in b"[{":
+            return body.count(b"\n")
+        found = json.loads(body)
+        return len(found) if isinstance(found, list) else body.count(b'"criteria"')
 
 
-def index_rows() -> Iterator[dict[str, Any]]:
-    """Yield the index, one dictionary per series."""
-    try:
-        import idc_index_data
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError:
-        sys.exit("This measurement needs: pip install idc-index-data pyarrow")
-    for batch in pq.ParquetFile(idc_index_data.IDC_INDEX_PARQUET_FILEPATH).iter_batches(_ROWS):
-        yield from batch.to_pylist()
+def measure_question(asker: Asker, variants: Sequence[Question], seconds: float, most: int) -> Timing:
+    """Ask the variants of one question in turn, after a round that warms them up."""
+    timing = Timing(variants[0].kind, rows=asker.rows(variants[0]))
+    for variant in variants[1:]:
+        asker.ask(variant)
+    until = time.perf_counter() + seconds
+    for variant in cycle(variants):
+        if timing.seconds and (time.perf_counter() > until or len(timing.seconds) >= most):
+            return timing
+        first, whole, _, timing.size = asker.ask(variant)
+        timing.seconds.append(whole)
+        timing.first.append(first)
+    return timing
 
 
-class Filler:
-    """Turns index rows into rows of the tables, parents before children."""
-
-    def __init__(self, put: Put) -> None:
-        self._put = put
-        self._sites: dict[str, int] = {}
-        self._patients: dict[tuple[int, str], int] = {}
-        self._studies: dict[str, tuple[int, int]] = {}
-        self._waiting: dict[sa.Table, list[dict[str, Any]]] = {
-            table: [] for table in (collection, site, protection_element, patient, study, series)
-        }
-        self._count = 0
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Add one series with whatever it is the first of."""
-        site_id = self._site(row["collection_id"])
-        key = (site_id, row["PatientID"])
-        patient_key = self._patients.get(key)
-        if patient_key is None:
-            patient_key = self._patients[key] = len(self._patients) + 1
-            name, sex = cleaned(row["PatientID"], 64), cleaned(row["PatientSex"], 16)
-            values = {"patient_id": name, "patient_name": name, "patient_sex": sex}
-            self._waiting[patient].append({"id": patient_key, "site_id": site_id, **values})
-        # One study of the index belongs to two patients; it stays with the first, as at ingest.
-        known = self._studies.get(row["StudyInstanceUID"])
-        if known is None:
-            known = self._studies[row["StudyInstanceUID"]] = (len(self._studies) + 1, patient_key)
-            self._waiting[study].append(
-                {
-                    "id": known[0],
-                    "patient_key": patient_key,
-                    "study_instance_uid": row["StudyInstanceUID"],
-                    "study_date": day(row["StudyDate"]),
-                    "study_desc": cleaned(row["StudyDescription"], 64),
-                    "patient_age": cleaned(row["PatientAge"], 4),
-                }
-            )
-        self._count += 1
-        self._waiting[series].append(self._series(row, site_id, *known))
-        if len(self._waiting[series]) >= _ROWS:
-            self.flush()
-
-    def _series(self, row: dict[str, Any], site_id: int, study_key: int, patient_key: int) -> dict[str, Any]:
-        moment = _MOMENT - dt.timedelta(minutes=self._count)
-        return {
-            "id": self._count,
-            "study_key": study_key,
-            "patient_key": patient_key,
-            "site_id": site_id,
-            "series_instance_uid": row["SeriesInstanceUID"],
-            "modality": cleaned(row["Modality"], 16) or "OT",
-            "series_date": day(row["SeriesDate"]),
-            "series_desc": cleaned(row["SeriesDescription"], 64),
-            "body_part_examined": cleaned(row["BodyPartExamined"], 16),
-            "series_number": number(row["SeriesNumber"]),
-            "manufacturer": cleaned(row["Manufacturer"], 64),
-            "manufacturer_model_name": cleaned(row["ManufacturerModelName"], 64),
-            "visibility": 1,
-            "released_status": "Yes",
-            "date_released": moment,
-            "max_submission_timestamp": moment,
-            "annotation_size": 0,
-            "third_party_analysis": "YES" if row["analysis_result_id"] else "NO",
-            "description_uri": f"https://doi.org/{row['source_DOI']}",
-            "licence_name": row["license_short_name"],
-            "licence_url": "https://creativecommons.org/licenses/by/4.0/",
-            "exclude_commercial": "NC" in (row["license_short_name"] or ""),
-            "image_count": row["instanceCount"],
-            "file_size": round((row["series_size_MB"] or 0) * 1_000_000),
-        }
-
-    def _site(self, name: str) -> int:
-        if name not in self._sites:
-            made = self._sites[name] = len(self._sites) + 1
-            about = {"id": made, "name": name, "third_party_analysis": False}
-            self._waiting[collection].append({**about, "created": _MOMENT, "changed": _MOMENT})
-            self._waiting[site].append({"id": made, "collection_id": made, "name": name[:40]})
-            self._waiting[protection_element].append({"protection_group_id": 1, "site_id": made})
-        return self._sites[name]
-
-    def flush(self) -> None:
-        """Write what waits."""
-        for table, rows in self._waiting.items():
-            if rows:
-                self._put(table, rows)
-                rows.clear()
+# -- archives --------------------------------------------------------------------------------------------
 
 
-def fill(url: str) -> None:
-    """Fill an empty catalogue with the index and count its facets."""
-    database = Database(url)
-    with database.writing() as connection:
-        connection.execute(sa.insert(protection_group).values(id=1, name=PUBLIC_PROTECTION_GROUP))
+@dataclass(slots=True)
+class Archive:
+    """A catalogue and where it lies."""
 
-        def put(table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-            connection.execute(sa.insert(table), list(rows))
+    engine: str
+    url: str
+    data: Path
 
-        filler = Filler(put)
-        for row in index_rows():
-            filler.add(row)
-        filler.flush()
-    inspection = Inspection(database)
-    for site_id in range(1, 1 + len(Catalog(database).collections())):
-        inspection.correct_facets(site_id)
-    with database.writing() as connection:
-        connection.execute(sa.text("ANALYZE"))
-    database.close()
+    @contextlib.contextmanager
+    def served(self) -> Iterator[Server]:
+        """Serve it with one process."""
+        port = free_port()
+        command = filmroom("serve", "--data", self.data, "--database-url", self.url, "--port", str(port))
+        with server(command, port, "/up", environment={"FILMROOM_LOG_LEVEL": "warning"}) as started:
+            yield started
 
 
-def _first(catalog: Catalog, query: q.Query) -> Any:
-    return next(catalog.rows(query, VisibleSet()))[0]
-
-
-def questions(catalog: Catalog) -> list[tuple[str, q.Query]]:
-    """Return what is asked: each operation unfiltered and by its usual filters."""
-    one = _first(catalog, q.FindSeries(collection="tcga_luad", modality="CT"))
-    person, uid = one["patient_id"], one["series_instance_uid"]
-    return [
-        ("collections", q.FindValues("collection")),
-        ("modalities", q.FindValues("modality")),
-        ("body parts", q.FindValues("body_part_examined", uppercase=True)),
-        ("manufacturers", q.FindValues("manufacturer")),
-        ("modalities of a collection", q.FindValues("modality", collection="nlst")),
-        ("body parts of a modality", q.FindValues("body_part_examined", modality="MR")),
-        (
-            "manufacturers by all filters",
-            q.FindValues("manufacturer", collection="nlst", modality="CT", body_part_examined="chest"),
-        ),
-        ("patients of a collection", q.FindPatients(collection="tcga_luad")),
-        ("patients by collection and modality", q.FindPatients(collection="nlst", modality="CT")),
-        (
-            "new patients of a collection",
-            q.FindPatients(collection="nlst", released_after=dt.date(2025, 6, 1)),
-        ),
-        ("one patient", q.FindPatients(patient_id=person)),
-        ("studies of a patient", q.FindStudies(patient_id=person)),
-        ("studies of a collection", q.FindStudies(collection="tcga_luad")),
-        ("new studies of a collection", q.FindStudies(collection="nlst", released_after=dt.date(2025, 6, 1))),
-        ("series of a patient", q.FindSeries(patient_id=person)),
-        ("series of a patient and collection", q.FindSeries(patient_id=person, collection="tcga_luad")),
-        ("series of a study", q.FindSeries(study_instance_uid=one["study_instance_uid"])),
-        ("one series", q.FindSeries(series_instance_uid=uid)),
-        ("series of a collection", q.FindSeries(collection="lidc_idri")),
-        ("series by collection and modality", q.FindSeries(collection="tcga_luad", modality="CT")),
-        ("series by body part", q.FindSeries(body_part_examined="PROSTATE", modality="MR")),
-        ("series by model", q.FindSeries(manufacturer_model_name="Sensation 16", modality="CT")),
-        ("updated series of a day", q.FindSeries(released_after=dt.date(2025, 12, 31))),
-        ("series metadata", q.SeriesMetadata(uid)),
-        ("series size", q.SeriesSize(uid)),
-        ("no such series", q.FindSeries(series_instance_uid="1.2.3")),
-        ("no such patient", q.FindSeries(patient_id="nobody")),
-        ("all series of the largest collection", q.FindSeries(collection="nlst")),
-        ("all series", q.FindSeries()),
+def _sample(asker: Asker, count: int) -> list[dict[str, Any]]:
+    """Return series of many collections, as the API lists them."""
+    rows = []
+    names = [
+        row["Collection"] for row in json.loads(asker.ask(_named("v4/getCollectionValues"), keep=True)[2])
     ]
+    generator = random.Random(1)
+    for name in generator.sample(names, min(count, len(names))):
+        found = json.loads(asker.ask(_named("v1/getPatient", Collection=name), keep=True)[2])
+        person = generator.choice(found)["PatientId"]
+        series = json.loads(asker.ask(_named("v4/getSeries", PatientID=person), keep=True)[2])
+        # A patient of thousands of series is a list, not a look-up.
+        rows += [generator.choice(series)] if len(series) < 100 else []
+    return rows
 
 
-def ask(catalog: Catalog, query: q.Query) -> tuple[float, float, int]:
-    """Ask once; return milliseconds to the first page, to the end, and the number of rows."""
-    began = time.perf_counter()
-    first = count = 0
-    for page in catalog.rows(query, VisibleSet()):
-        first = first or time.perf_counter() - began
-        count += len(page)
-    total = time.perf_counter() - began
-    return (first or total) * 1000, total * 1000, count
+def _named(label: str, **parameters: str) -> Question:
+    return Question("", "other", label, parameters)
 
 
-def measure(url: str) -> None:
-    """Print a line per question: medians of up to 20 runs within 10 s."""
-    with Catalog.open(url) as catalog:
-        print(f"{'question':40} {'rows':>9} {'first page ms':>14} {'all ms':>10} {'p95 ms':>9}")
-        for name, query in questions(catalog):
-            ask(catalog, query)
-            runs: list[tuple[float, float, int]] = []
-            until = time.perf_counter() + 10
-            while len(runs) < 20 and (not runs or time.perf_counter() < until):
-                runs.append(ask(catalog, query))
-            firsts, totals = [run[0] for run in runs], sorted(run[1] for run in runs)
-            p95 = totals[min(len(totals) - 1, int(len(totals) * 0.95))]
-            print(
-                f"{name:40} {runs[0][2]:>9,} {statistics.median(firsts):>14.2f} "
-                f"{statistics.median(totals):>10.2f} {p95:>9.2f}",
-                flush=True,
-            )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"peak memory of this process, filling included: {peak} MiB")
+def _variants(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Question]]:
+    found: dict[str, list[Question]] = {}
+    for row in rows:
+        for question in look_ups(row):
+            found.setdefault(question.what, []).append(question)
+    return found
 
 
-@contextlib.contextmanager
-def empty_catalogue(engine: str, keep: Path | None) -> Iterator[tuple[str, bool]]:
-    """Give the address of a catalogue and whether it is filled already."""
-    if engine == "postgresql":
+# -- one engine ------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Measured:
+    """Everything about one engine."""
+
+    timings: dict[str, Timing] = field(default_factory=dict)
+    granted: dict[str, Timing] = field(default_factory=dict)
+    plain: dict[str, float] = field(default_factory=dict)
+    whole: dict[str, float] = field(default_factory=dict)
+    first_byte: dict[str, float] = field(default_factory=dict)
+    growth: float = 0.0
+    slower: dict[str, float] = field(default_factory=dict)
+    commit: float = 0.0
+    load: dict[str, mixed_load.Answers] = field(default_factory=dict)
+    load_seconds: float = 0.0
+    ingested: tuple[int, float] = (0, 0.0)
+
+
+def measure_engine(context: Context, archive: Archive, small: Archive) -> Measured:
+    """Measure one engine, with all series and with 10,000."""
+    seconds = 1.0 if context.quick else 8.0
+    found = Measured()
+    with archive.served() as started, small.served() as little:
+        asker, little_asker = Asker(started.port), Asker(little.port)
+        rows = _sample(asker, _SAMPLE)
+        # A collection of middling size; the first of the sample where fewer series are taken.
+        body = asker.ask(_named("v4/getSeries", Collection="tcga_luad"), keep=True)[2]
+        listed = json.loads(body) if body else rows
+        asked = questions(listed[0], [row["SeriesInstanceUID"] for row in listed[:500]])
+        variants = _variants(rows)
+        for question in asked:
+            timing = measure_question(asker, variants.get(question.what, [question]), seconds, 200)
+            found.timings[question.what] = timing
+        found.plain = _plain(archive, [question for question in asked if question.sql], seconds / 4)
+        context.log(f"catalogue, {archive.engine}: whole lists")
+        _measure_whole(archive, started, asker, found)
+        found.slower = _slower(asker, variants, little_asker, _variants(_sample(little_asker, _SAMPLE)))
+        context.log(f"catalogue, {archive.engine}: {_CLIENTS} clients and an ingest")
+        _measure_load(context, archive, started.port, rows, found)
+    _restrict(archive)
+    with archive.served() as started:
+        asker = Asker(started.port, _token(started.port))
+        for question in asked:
+            if question.kind in {"values", "filtered values"}:
+                found.granted[question.what] = measure_question(asker, [question], seconds, 200)
+    return found
+
+
+def _measure_whole(archive: Archive, started: Server, asker: Asker, found: Measured) -> None:
+    total = _count(archive)
+    before = started.peak()
+    with _Committer(archive) as committer:
+        for question in WHOLE_LISTS:
+            first, seconds, _, _ = asker.ask(question)
+            found.whole[question.what], found.first_byte[question.what] = total / seconds, first
+    found.growth = started.peak() - before
+    found.commit = committer.worst
+
+
+def _count(archive: Archive) -> int:
+    with contextlib.closing(Database(archive.url)) as database, database.reading() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(series)) or 0)
+
+
+class _Committer:
+    """Commits batches of an ingest in a thread, as long as the block lasts."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._commit)
+        self.worst = 0.0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _commit(self) -> None:
+        numbers = itertools.count(1)
+        with Catalog.open(self._archive.url) as catalog:
+            while not self._over.wait(0.2):
+                batch = records(numbers, 100)
+                began = time.perf_counter()
+                catalog.commit_batch(None, batch)
+                self.worst = max(self.worst, time.perf_counter() - began)
+
+
+def _plain(archive: Archive, asked: Sequence[Question], seconds: float) -> dict[str, float]:
+    """Return the median milliseconds of plain SQL for questions that have some."""
+    found = {}
+    with contextlib.closing(Database(archive.url)) as database, database.reading() as connection:
+        for question in asked:
+            runs: list[float] = []
+            until = time.perf_counter() + seconds
+            while not runs or (len(runs) < 50 and time.perf_counter() < until):
+                began = time.perf_counter()
+                connection.exec_driver_sql(question.sql.replace("%", "%%")).cursor.fetchall()
+                runs.append(time.perf_counter() - began)
+            found[question.what] = statistics.median(runs) * 1000
+    return found
+
+
+def _slower(
+    large: Asker, of_large: dict[str, list[Question]], small: Asker, of_small: dict[str, list[Question]]
+) -> dict[str, float]:
+    """Return how many times slower each look-up is with all series than with few; both in turns."""
+    found = {}
+    for what, variants in of_large.items():
+        times: tuple[list[float], list[float]] = ([], [])
+        pairs = [(large, variants, times[0]), (small, of_small[what], times[1])]
+        for number_ in range(5 * _SAMPLE):
+            for asker, which, into in pairs:
+                into.append(asker.ask(which[number_ % len(which)])[1])
+        found[what] = statistics.median(times[0]) / statistics.median(times[1])
+    return found
+
+
+def _measure_load(
+    context: Context, archive: Archive, port: int, rows: Sequence[Mapping[str, Any]], found: Measured
+) -> None:
+    """Let 64 clients ask while files are ingested; both end with the ingest, or after a while."""
+    one = rows[0]
+    by_kind: dict[str, list[Question]] = {}
+    for row in rows:
+        for question in questions(row, [row["SeriesInstanceUID"]]):
+            by_kind.setdefault(question.kind, []).append(question)
+    values = by_kind["values"] + by_kind["filtered values"]
+    some_lists = [_named("v4/getSeries", Collection=row["Collection"]) for row in rows]
+    clients: list[tuple[str, Iterator[mixed_load.Request]]] = []
+    for index in range(_CLIENTS):
+        kind, asked = "look-ups", by_kind["look-up"]
+        if index % 8 == 1:
+            kind, asked = "values and counts", values
+        elif index % 16 == 3:
+            kind, asked = "lists of a collection", some_lists
+        elif index == 0:
+            kind, asked = "the whole list", [WHOLE_LISTS[0]]
+        shuffled = random.Random(index).sample(asked, len(asked))
+        clients.append((kind, ((each.method, each.path, each.form) for each in cycle(shuffled))))
+    files = corpus.tiny(context.folder("ingested"), 1_000 if context.quick else 20_000)
+    command = filmroom("ingest", files.folder, "--data", archive.data, "--database-url", archive.url)
+    command += ["--collection", f"Bench {one['Collection']}"[:40]]
+    with tempfile.TemporaryFile() as log:
+        ingest = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        began = time.perf_counter()
+        most = 20 if context.quick else 90
+
+        def over() -> bool:
+            passed = time.perf_counter() - began
+            return passed > most or (passed > most / 4 and ingest.poll() is not None)
+
+        try:
+            found.load = mixed_load.run(port, clients, over, "Authorization: Bearer undefined\r\n")
+            found.load_seconds = time.perf_counter() - began
+        finally:
+            code = ingest.wait(300)
+        if code:
+            log.seek(0)
+            raise RuntimeError(log.read()[-2000:].decode("utf-8", "replace"))
+    found.ingested = (len(files.files), time.perf_counter() - began)
+
+
+def _restrict(archive: Archive) -> None:
+    """Make every collection restricted, and grant all but two of them to one user."""
+    with Catalog.open(archive.url) as catalog:
+        catalog.accounts().add(_LOGIN, _PASSWORD)
+        names = [each.name for each in catalog.collections()]
+        for name in names:
+            catalog.set_collection(name, access="restricted")
+        for name in names[_HIDDEN:]:
+            catalog.grants().add(Grant(name, None, Role.READ.value, user=_LOGIN))
+
+
+def _token(port: int) -> str:
+    form = {"grant_type": "password", "username": _LOGIN, "password": _PASSWORD}
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/nbia-api/oauth/token", urllib.parse.urlencode(form), kind)
+    return str(json.load(connection.getresponse())["access_token"])
+
+
+# -- Orthanc ---------------------------------------------------------------------------------------------
+
+
+def measure_orthanc(context: Context, program: str) -> dict[str, float]:
+    """Return the median milliseconds of what Orthanc can be asked alike, with 10,000 series in it."""
+    files = corpus.make(context.folder("orthanc-files"), _SMALL, per_series=1, side=8, fillers=0, kind=3)
+    with peers.orthanc_server(program, context.folder("orthanc")) as started:
+        peers.upload(started, files.files)
+        connection = http.client.HTTPConnection("127.0.0.1", started.port)
+        found = {}
+        for what, level, query in (
+            ("one patient", "Patient", {"PatientID": "PATIENT-1000700"}),
+            ("series of a patient", "Series", {"PatientID": "PATIENT-1000700"}),
+            ("one series", "Series", {"SeriesInstanceUID": files.series[4_321]}),
+            ("no such series", "Series", {"SeriesInstanceUID": "1.2.3"}),
+            ("all series", "Series", {}),
+        ):
+            body = json.dumps({"Level": level, "Query": query, "Expand": True})
+            runs = []
+            for _ in range(3 if what == "all series" else 20):
+                began = time.perf_counter()
+                connection.request("POST", "/tools/find", body)
+                answer = json.loads(connection.getresponse().read())
+                runs.append(time.perf_counter() - began)
+            assert (len(answer) > 0) is (what != "no such series"), what
+            found[what] = statistics.median(runs) * 1000
+        return found
+
+
+# -- the section -----------------------------------------------------------------------------------------
+
+
+def measure(context: Context) -> Section:
+    """Measure both engines and Orthanc."""
+    section = Section("The catalogue at TCIA's size")
+    if not tcia_index.present():
+        section.remarks.append(f"Absent: {tcia_index.NEEDED}.")
+        return section
+    with contextlib.ExitStack() as stack:
+        found = {engine: measure_engine(context, *archives) for engine, archives in _archives(context, stack)}
+    program = peers.orthanc()
+    orthanc = {} if program is None else measure_orthanc(context, program)
+    if program is None:
+        section.remarks.append(f"Absent: {peers.ORTHANC}.")
+    report(section, found, orthanc)
+    return section
+
+
+def _archives(
+    context: Context,
+    stack: contextlib.ExitStack,
+    engine: str | None = None,
+    keep: Path | None = None,
+    most: int | None = None,
+) -> Iterator[tuple[str, tuple[Archive, Archive]]]:
+    """Yield each engine with an archive of all series and one of few."""
+    paths = []
+    for name, count in (("all", most), ("few", _SMALL)):
+        folder = context.folder(f"catalogue-{name}")
+        path = folder / "catalog.sqlite"
+        kept = keep if name == "all" else None
+        if kept is not None and kept.exists():
+            shutil.copyfile(kept, path)
+        else:
+            context.log(f"catalogue: filling SQLite, {name} series")
+            tcia_index.fill(f"sqlite:///{path}", count)
+            if kept is not None:
+                shutil.copyfile(path, kept)
+        paths.append(path)
+    if engine in {None, "SQLite"}:
+        yield "SQLite", _pair("SQLite", [(f"sqlite:///{path}", path.parent) for path in paths])
+    if engine in {None, "PostgreSQL"}:
         from filmroom.testing.services import running_postgres
 
-        with running_postgres() as server, server.database() as url:
-            yield url, False
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = keep or Path(folder) / "catalog.sqlite"
-        filled = path.exists()
-        url = f"sqlite:///{path.absolute()}"
-        Catalog.create(url).close()
-        yield url, filled
+        postgres = stack.enter_context(running_postgres())
+        places = []
+        for path in paths:
+            context.log("catalogue: copying to PostgreSQL")
+            url = stack.enter_context(postgres.database())
+            tcia_index.copy(path, url)
+            places.append((url, context.folder("served")))
+        yield "PostgreSQL", _pair("PostgreSQL", places)
+
+
+def _pair(engine: str, places: Sequence[tuple[str, Path]]) -> tuple[Archive, Archive]:
+    large, small = (Archive(engine, url, data) for url, data in places)
+    return large, small
+
+
+def report(section: Section, found: Mapping[str, Measured], orthanc: Mapping[str, float]) -> None:
+    """Put gates, figures and remarks into the section."""
+    section.header = (
+        "question",
+        "rows",
+        *(f"{engine} {part}" for engine in found for part in ("p50 ms", "p95 ms", "plain SQL")),
+        f"Orthanc, {_SMALL:,} series",
+    )
+    for engine, measured in found.items():
+        _gates(section, engine, measured)
+    first = next(iter(found.values()))
+    for what, timing in first.timings.items():
+        cells: list[object] = [what, f"{timing.rows:,}"]
+        for measured in found.values():
+            each = measured.timings[what]
+            plain = measured.plain.get(what)
+            cells += [number(each.milliseconds(0.5)), number(each.milliseconds(0.95))]
+            cells.append("" if plain is None else number(plain))
+        section.figure(*cells, number(orthanc[what]) if what in orthanc else "")
+    if "all series" in orthanc:
+        section.remarks.append(
+            f"Orthanc lists all of its {_SMALL:,} series in {number(orthanc['all series'])} ms, "
+            f"{number(_SMALL / orthanc['all series'] * 1000)} series/s."
+        )
+
+
+def _gates(section: Section, engine: str, measured: Measured) -> None:
+    def worst(timings: Mapping[str, Timing], kind: str, part: float) -> tuple[float, str]:
+        return max((t.milliseconds(part), what) for what, t in timings.items() if t.kind == kind)
+
+    for who, timings in (("the public", measured.timings), ("177 of 179 collections", measured.granted)):
+        for kind, gate, goal in (("values", 10, 1), ("filtered values", 30, 10)):
+            value, what = worst(timings, kind, 0.95)
+            section.ratio(
+                f"{kind}, p95, {who}, {engine}", value, "ms", gate=gate, goal=goal, at_most=True, note=what
+            )
+    value, what = worst(measured.timings, "look-up", 0.5)
+    section.ratio(f"look-ups, p50, {engine}", value, "ms", gate=3, goal=1, at_most=True, note=what)
+    for what, rate in measured.whole.items():
+        section.ratio(f"{what}, rows/s, {engine}", rate, "/s", gate=100_000, goal=200_000)
+        section.ratio(
+            f"{what}, first byte, {engine}", measured.first_byte[what] * 1000, "ms", gate=50, at_most=True
+        )
+    section.ratio(f"memory for all rows, {engine}", measured.growth, "MiB", gate=64, at_most=True)
+    slower, what = max((value, what) for what, value in measured.slower.items())
+    note = f"{what}; median of all {number(statistics.median(measured.slower.values()))}"
+    section.ratio(f"look-ups, all / 10,000 series, {engine}", slower, gate=1.5, at_most=True, note=note)
+    look = measured.load["look-ups"]
+    errors = [error for answers in measured.load.values() for error in answers.errors]
+    section.ratio(
+        f"{_CLIENTS} clients and an ingest: errors, {engine}", len(errors), "", gate=0, at_most=True,
+        note="; ".join(errors[:2]),
+    )  # fmt: skip
+    section.ratio(
+        f"{_CLIENTS} clients and an ingest: look-ups, p99, {engine}",
+        look.percentile(0.99) * 1000,
+        "ms",
+        gate=250,
+        at_most=True,
+    )
+    answered = ", ".join(
+        f"{len(answers.seconds):,} {kind} (p50 {number(answers.percentile(0.5) * 1000)} ms, "
+        f"p99 {number(answers.percentile(0.99) * 1000)} ms)"
+        for kind, answers in measured.load.items()
+        if answers.seconds
+    )
+    count, seconds = measured.ingested
+    section.remarks.append(
+        f"{engine}, {_CLIENTS} clients in {number(measured.load_seconds)} s: {answered}; meanwhile {count:,} "
+        f"files were ingested in {number(seconds)} s. While the whole lists were read, the slowest "
+        f"commit of 100 instances took {number(measured.commit * 1000)} ms."
+    )
+
+
+def not_asked() -> list[str]:
+    """Return the operations that no question asks, by name; versions of one operation count as one."""
+    from filmroom.wire.operations import OPERATIONS
+
+    row: dict[str, str] = dict.fromkeys(
+        ("PatientID", "SeriesInstanceUID", "StudyInstanceUID", "Collection", "DataDescriptionURI"), "x"
+    )
+    asked = {each.label.rpartition("/")[2] for each in (*questions(row, ["x"]), *WHOLE_LISTS)}
+    names = {operation.name for operation in OPERATIONS if operation.version in {"v1", "v4", ""}}
+    return sorted(names - asked - ASKED_ELSEWHERE)
 
 
 def main() -> None:
-    """Fill and measure."""
+    """Measure this section alone."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--keep", type=Path, help="keep the SQLite catalogue here and use it again")
+    parser.add_argument("--engine", choices=("SQLite", "PostgreSQL"))
+    parser.add_argument(
+        "--keep", type=Path, help="keep the filled SQLite catalogue here, or take it from here"
+    )
+    parser.add_argument("--series", type=int, help="take so many series of the index only")
+    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    with empty_catalogue(options.engine, options.keep) as (url, filled):
-        if not filled:
-            began = time.perf_counter()
-            fill(url)
-            print(f"filled in {time.perf_counter() - began:.0f} s ({len(metadata.tables)} tables)")
-        measure(url)
+    if not tcia_index.present():
+        sys.exit(f"This measurement needs {tcia_index.NEEDED}.")
+    with tempfile.TemporaryDirectory(prefix="filmroom-bench-") as name, contextlib.ExitStack() as stack:
+        context = Context(Path(name), options.quick, lambda text: print(text, file=sys.stderr, flush=True))
+        section = Section("The catalogue at TCIA's size")
+        found = {
+            engine: measure_engine(context, *archives)
+            for engine, archives in _archives(context, stack, options.engine, options.keep, options.series)
+        }
+        report(section, found, {})
+    print(ratio_table(section.ratios), table(section.header, section.figures), *section.remarks, sep="\n\n")
+    print("Not asked:", ", ".join(not_asked()))
 
 
 if __name__ == "__main__":

@@ -75,12 +75,12 @@ def _grow(url: str, total: int) -> list[tuple[float, float]]:
     tenths: list[tuple[float, float]] = []
     with Catalog.create(url) as catalog:
         # What is done once for each process is no growth.
-        catalog.commit_batch(None, _records(numbers, _BATCH), ())
+        catalog.commit_batch(None, records(numbers, _BATCH), ())
         for _ in range(10):
             seconds = cpu = 0.0
             done = 0
             while done < total // 10:
-                batch = _records(numbers, _BATCH)
+                batch = records(numbers, _BATCH)
                 used, began = time.process_time(), time.perf_counter()
                 outcomes = catalog.commit_batch(None, batch, ())
                 seconds += time.perf_counter() - began
@@ -91,7 +91,8 @@ def _grow(url: str, total: int) -> list[tuple[float, float]]:
     return tenths
 
 
-def _records(numbers: count[int], size: int) -> list[object]:
+def records(numbers: count[int], size: int) -> list[object]:
+    """Return instances that no one has stored, two to a series, four to a study and patient."""
     from filmroom.model.entities import Assignment, IncomingInstance, Location, ReadInstance
 
     records: list[object] = []

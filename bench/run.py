@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness import Context, Section, machine, ratio_table, table
 
-SECTIONS = ("ingest", "growth", "delivery", "memory", "objects", "client", "startup", "layout")
+SECTIONS = ("ingest", "growth", "delivery", "memory", "objects", "client", "startup", "layout", "catalog")
 
 
 def main() -> int:
