@@ -132,7 +132,8 @@ def test_refused_agreed_to_fetched(house: House) -> None:
         "https://example.org/closed By downloading the data, you agree to abide by terms of this license.\n"
         + TEXT
         + "\n\nThese data are mirrored from The Örigin.\n"
-        "Its data usage policy applies to whoever uses them or passes them on: https://origin.example/policy\nPlease cite: Cite us."
+        "Its data usage policy applies to whoever uses them or passes them on: "
+        "https://origin.example/policy\nPlease cite: Cite us."
     )
     # What one agreed to opens nothing for another.
     assert house.image("bob").status == 400

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from filmroom.cli.options import DatabaseOption, DataOption, FormatOption
+from filmroom.cli.options import DatabaseOption, DataOption, FormatOption, open_catalog
 from filmroom.cli.output import Format, print_records, remark, say
 
 if TYPE_CHECKING:
-    from filmroom.catalog import Catalog
-    from filmroom.model.accounts import Grant
+    from filmroom.model.accounts import Account, Grant
 
 user_app = typer.Typer(help="Accounts, and the secrets of their programs.", no_args_is_help=True)
 client_app = typer.Typer(help="Secrets with which programs log in.", no_args_is_help=True)
@@ -34,13 +31,6 @@ PlaceArgument = Annotated[
 UserOption = Annotated[str | None, typer.Option("--user", help="Login of the account.", show_default=False)]
 GroupOption = Annotated[str | None, typer.Option("--group", help="Name of the group.", show_default=False)]
 RoleOption = Annotated[str, typer.Option("--role", help="What the grant allows.")]
-
-
-def _catalog(data: Path | None, database_url: str | None) -> AbstractContextManager[Catalog]:
-    from filmroom.catalog import Catalog
-    from filmroom.settings import ArchiveAddress
-
-    return Catalog.open(ArchiveAddress.resolve(data, database_url).database_url)
 
 
 def _password(*, from_stdin: bool) -> str:
@@ -67,12 +57,22 @@ def add_user(
     email: Annotated[str | None, typer.Option(help="E-mail address.", show_default=False)] = None,
     *,
     password_stdin: PasswordOption = False,
+    institute: Annotated[
+        bool,
+        typer.Option(
+            "--institute", help="No password: for who comes from the institute's provider with this login."
+        ),
+    ] = False,
     data: DataOption = None,
     database_url: DatabaseOption = None,
 ) -> None:
     """Make an account. It sees what is public until it is granted more."""
-    password = _password(from_stdin=password_stdin)
-    with _catalog(data, database_url) as catalog:
+    from filmroom.errors import InvalidInput
+
+    if institute and password_stdin:
+        raise InvalidInput("An account has a password, or its institute's login; see: filmroom user link")
+    password = None if institute else _password(from_stdin=password_stdin)
+    with open_catalog(data, database_url) as catalog:
         catalog.accounts().add(login, password, email)
     say(f"Account {login} made.")
 
@@ -82,26 +82,50 @@ def list_users(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
     """List the accounts."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         records = [
             {
                 "login": account.login,
                 "email": account.email,
                 "active": "yes" if account.active else "no",
                 "groups": ", ".join(account.groups),
+                "logs_in": _logs_in(account),
                 "created": account.created,
             }
             for account in catalog.accounts().all()
         ]
-    print_records(
-        records, ("login", "email", "active", "groups", "created"), fmt, empty="There are no accounts."
-    )
+    columns = ("login", "email", "active", "groups", "logs_in", "created")
+    print_records(records, columns, fmt, empty="There are no accounts.")
+
+
+def _logs_in(account: Account) -> str:
+    """Return where a person proves to be the account's: with a password here, at an institute, or both."""
+    ways = ["password"] if account.has_password else []
+    if account.institute is not None:
+        ways.append(account.institute or "institute, not seen yet")
+    return ", ".join(ways) or "programs only"
+
+
+@user_app.command("link", epilog="Example: filmroom user link alice")
+def link_user(login: LoginArgument, data: DataOption = None, database_url: DatabaseOption = None) -> None:
+    """Let the next person who comes from the institute with this login use the account."""
+    with open_catalog(data, database_url) as catalog:
+        catalog.identities().link(login)
+    say(f"Account {login} waits for its person.")
+
+
+@user_app.command("unlink", epilog="Example: filmroom user unlink alice")
+def unlink_user(login: LoginArgument, data: DataOption = None, database_url: DatabaseOption = None) -> None:
+    """Part an account from its person at the institute, whose tokens end."""
+    with open_catalog(data, database_url) as catalog:
+        catalog.identities().unlink(login)
+    say(f"Account {login} goes with no institute login.")
 
 
 @user_app.command("disable", epilog="Example: filmroom user disable alice")
 def disable_user(login: LoginArgument, data: DataOption = None, database_url: DatabaseOption = None) -> None:
     """Switch an account off: its tokens end at once, its grants are kept."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         catalog.accounts().set_active(login, active=False)
     say(f"Account {login} is off.")
 
@@ -109,7 +133,7 @@ def disable_user(login: LoginArgument, data: DataOption = None, database_url: Da
 @user_app.command("enable", epilog="Example: filmroom user enable alice")
 def enable_user(login: LoginArgument, data: DataOption = None, database_url: DatabaseOption = None) -> None:
     """Switch an account on again."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         catalog.accounts().set_active(login, active=True)
     say(f"Account {login} is on.")
 
@@ -124,7 +148,7 @@ def set_password(
 ) -> None:
     """Give an account another password; whoever logged in with the old one is logged out."""
     password = _password(from_stdin=password_stdin)
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         catalog.accounts().set_password(login, password)
     say(f"Account {login} has a new password.")
 
@@ -137,7 +161,7 @@ def add_client(
     database_url: DatabaseOption = None,
 ) -> None:
     """Make a secret with which a program logs in as an account. It is told this once."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         made = catalog.accounts().add_client(login)
     record = {"client_id": made.client_id, "client_secret": made.client_secret}
     if fmt is Format.TABLE:
@@ -153,7 +177,7 @@ def list_clients(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
     """List the programs that can log in."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         records = [
             {"client_id": one.client_id, "login": one.login, "created": one.created}
             for one in catalog.accounts().clients()
@@ -168,7 +192,7 @@ def remove_client(
     database_url: DatabaseOption = None,
 ) -> None:
     """End the secret of a program, and its tokens."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         catalog.accounts().drop_client(client_id)
     say(f"Client {client_id} removed.")
 
@@ -184,7 +208,7 @@ def add_group(
     database_url: DatabaseOption = None,
 ) -> None:
     """Make a group."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         catalog.accounts().add_group(name, description)
     say(f"Group {name} made.")
 
@@ -194,7 +218,7 @@ def list_groups(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
     """List the groups and their members."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         records = [
             {"group": one.name, "description": one.description, "members": ", ".join(one.members)}
             for one in catalog.accounts().groups()
@@ -212,7 +236,7 @@ def set_member(
     database_url: DatabaseOption = None,
 ) -> None:
     """Put an account into a group, or take it out."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         catalog.accounts().set_member(name, login, member=not remove)
     say(f"{login} is {'not a member' if remove else 'a member'} of {name}.")
 
@@ -231,7 +255,7 @@ def add_grant(
 ) -> None:
     """Let an account or a group see a restricted collection. A whole one includes its later sites."""
     grant = _grant(place, user, group, role)
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         new = catalog.grants().add(grant)
     say(f"{user or group} has {role.upper()} on {place}{'' if new else ' already'}.")
 
@@ -247,7 +271,7 @@ def remove_grant(
 ) -> None:
     """Take a grant away; it ends at once."""
     grant = _grant(place, user, group, role)
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         catalog.grants().remove(grant)
     say(f"{user or group} has no {role.upper()} on {place} any more.")
 
@@ -257,7 +281,7 @@ def list_grants(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
     """List who was granted what. What is public needs no grant."""
-    with _catalog(data, database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         records = [
             {
                 "collection": grant.collection,

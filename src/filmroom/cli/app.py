@@ -8,7 +8,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from filmroom import __version__
-from filmroom.cli import accounts, archive, browse, demo, fetch, index, series_files, service, upkeep
+from filmroom.cli import (
+    accounts,
+    agreement,
+    archive,
+    browse,
+    demo,
+    fetch,
+    index,
+    series_files,
+    service,
+    upkeep,
+)
 from filmroom.cli.errors import exit_code_for, explain, explain_fault, missing_extra
 from filmroom.errors import FilmroomError
 
@@ -21,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (demo, archive, accounts, service, browse, series_files, fetch, index, upkeep):
+for module in (demo, archive, accounts, agreement, service, browse, series_files, fetch, index, upkeep):
     module.register(app)
 
 

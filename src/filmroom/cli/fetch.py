@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("filmroom-download")
 _ASK_ABOVE = 1_000_000_000  # bytes; more than that is confirmed by a person at a terminal
-_TIDY = 8  # failures that are listed one by one in the summary
+_TIDY = 8  # failures and licences that are listed one by one in the summary
 
 
 def _selection(client: Client, uids: Sequence[str], filters: dict[str, str | None]) -> list[str | Series]:
@@ -152,6 +153,13 @@ def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
         f"{len(report.ok)} series fetched and checked ({human_size(report.bytes)}, {rate}/s), "
         f"{len(report.skipped)} already there, {len(report.failed)} failed: {folder}"
     )
+    licences = Counter(result.licence for result in (*report.ok, *report.skipped) if result.licence)
+    from filmroom.client.connection import one_line
+
+    for licence, count in licences.most_common(_TIDY):
+        say(f"{count} series: {one_line(licence)}")
+    if len(licences) > _TIDY:
+        say(f"And {len(licences) - _TIDY} other licences; each series has its own in its file LICENSE.")
     # A single failure is the error that the command ends with.
     for result in report.failed[:_TIDY] if len(report.failed) > 1 else ():
         remark(f"failed {result.series_instance_uid}: {result.error}")

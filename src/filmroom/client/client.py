@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
+from filmroom.client import agreements
 from filmroom.client.connection import Connection
 from filmroom.client.download import Download, PlannedSeries, SeriesLike, listed
 from filmroom.client.layout import checked_uid
@@ -16,6 +17,7 @@ from filmroom.client.records import Records
 from filmroom.client.report import DownloadReport, Progress
 from filmroom.client.transfer import Promise, SeriesRequest
 from filmroom.errors import BadAnswer, InvalidInput, NotFound
+from filmroom.model.agreements import ShownAgreement
 from filmroom.model.entities import Patient, Series, Study
 from filmroom.model.queries import (
     FindInstances,
@@ -311,6 +313,18 @@ class Client:
         if number < 1:
             raise InvalidInput("A download needs at least one worker.")
         return Download(self, Path(path).expanduser(), workers=number, overwrite=overwrite, progress=progress)
+
+    # agreements -------------------------------------------------------------------------------------
+    def agreements(self) -> list[ShownAgreement]:
+        """Return the data usage agreements that concern this client's account.
+
+        :raises NotFound: when the server knows of none, as TCIA's does not.
+        """
+        return agreements.ask(self.connection)
+
+    def accept_agreement(self, agreement: ShownAgreement) -> ShownAgreement:
+        """Accept an agreement; return it as recorded. :raises ServerError: when it is not current."""
+        return agreements.accept(self.connection, agreement)
 
     # the wire ---------------------------------------------------------------------------------------
     def _rows_of(self, operation: Operation, query: Query) -> list[dict[str, Any]]:

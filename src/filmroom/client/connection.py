@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import urljoin
 
 from filmroom import __version__, settings
 from filmroom.client.login import Login
 from filmroom.errors import (
     AccessDenied,
+    AgreementRequired,
     BadAnswer,
     FilmroomError,
     IncompleteTransfer,
@@ -119,8 +121,18 @@ class Connection:
         :raises TransferError, AccessDenied, NotFound: as the answer says.
         """
 
+        return self._whole(path, params, denial=denial)
+
+    def post(self, path: str, form: Mapping[str, str]) -> Answer:
+        """POST a form that may come twice, and return the whole answer.
+
+        :raises TransferError, AccessDenied, NotFound: as the answer says.
+        """
+        return self._whole(path, {}, form=form)
+
+    def _whole(self, path: str, params: Mapping[str, str], **how: Any) -> Answer:
         def ask() -> Answer:
-            with self.stream(path, params, denial=denial) as response:
+            with self.stream(path, params, **how) as response:
                 content = _read(response, self.root)
                 return Answer(content, response.headers.get("content-type", ""))
 
@@ -147,11 +159,13 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         *,
         denial: bool = False,
+        form: Mapping[str, str] | None = None,
     ) -> Iterator[httpx2.Response]:
         """GET an answer whose status is 200, 204 or 206 and hand out its body unread.
 
+        :param form: sent with POST instead.
         :raises TransientFailure: for what may be better in a moment, also from reading the body.
-        :raises ServerError, AccessDenied, NotFound, BadAnswer: for what will not.
+        :raises ServerError, AccessDenied, AgreementRequired, NotFound, BadAnswer: for what will not.
         """
         import httpx2
 
@@ -159,7 +173,11 @@ class Connection:
             http = self._client()
             proof = self._login.headers(http) if self._login is not None else {}
             with http.stream(
-                "GET", self.root + path, params=dict(params), headers={**(headers or {}), **proof}
+                "GET" if form is None else "POST",
+                self.root + path,
+                params=dict(params),
+                data=form,
+                headers={**(headers or {}), **proof},
             ) as response:
                 _refuse_downgrade(response)
                 if response.status_code == 401 and self._login is not None and self._login.refused(proof):
@@ -197,6 +215,14 @@ class Connection:
             raise TransientFailure(
                 error, retry_after=retry_after_seconds(response.headers.get("retry-after"))
             )
+        if status == 400 and "license" in response.links:
+            address = _link(response, "license")
+            raise AgreementRequired(
+                f"{self.root} gives this out once you have accepted its data usage agreement.",
+                address=address,
+                advice=f"Read and accept it at {address or self.root}\n"
+                f"or with: filmroom agreement accept --server {self.root}",
+            )
         if status == 400 and denial:
             raise NotFound(text or "The server does not give this series out.")
         if status in {401, 403}:
@@ -227,6 +253,12 @@ def _read(response: httpx2.Response, root: str) -> bytes:
     return content
 
 
+def _link(response: httpx2.Response, relation: str) -> str:
+    """Return the web address that an answer links to, empty when it is none (RFC 8288)."""
+    address = urljoin(str(response.url), response.links[relation].get("url", ""))
+    return address if address.startswith(("http://", "https://")) and address.isprintable() else ""
+
+
 def _sentence(response: httpx2.Response) -> str:
     """Return the text of an error body, fit for a terminal; nothing for pages and documents."""
     body = b""
@@ -237,4 +269,9 @@ def _sentence(response: httpx2.Response) -> str:
     text = body.decode("utf-8", "replace").strip()
     if text.startswith(("<", "{", "[")):
         return ""
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Return the text of a server fit for a terminal: without control characters, and short."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)[:500]

@@ -268,6 +268,7 @@ def _result(receipt: Receipt, place: SeriesPlace, status: str) -> SeriesResult:
         receipt.count,
         receipt.bytes,
         warnings=receipt.warnings,
+        licence=receipt.licence,
     )
 
 

@@ -16,7 +16,8 @@ class SeriesResult:
     """What became of one series.
 
     ``files`` and ``bytes`` count its DICOM files; ``resumed_bytes`` of its archive were there from an
-    earlier run. ``warnings`` name files that the server itself holds damaged.
+    earlier run. ``licence`` is the first line of its LICENSE, where the server sent one. ``warnings`` name
+    files that the server itself holds damaged.
     """
 
     series_instance_uid: str
@@ -27,6 +28,7 @@ class SeriesResult:
     resumed_bytes: int = 0
     error: FilmroomError | None = None
     warnings: tuple[str, ...] = ()
+    licence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
