@@ -35,8 +35,14 @@ def catalog(url: str) -> Iterator[Catalog]:
 
 
 @pytest.fixture
-def make() -> Make:
+def make(maker: Make) -> Make:
     """Return a maker of incoming instances: ``make(sop, series, study, patient, collection=…, …)``."""
+    return maker
+
+
+@pytest.fixture(scope="session")
+def maker() -> Make:
+    """The same, for archives that several tests look at."""
 
     def incoming(
         sop: str = "1.2.3.1",
