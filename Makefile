@@ -28,6 +28,15 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@ $(VENV)/.server
 
+# The OpenID Connect provider that tests log in with; without npm they are skipped, in CI they fail.
+NODE_TESTS = tests/server/oidc
+.PHONY: node-packages
+node-packages: $(NODE_TESTS)/node_modules/.package-lock.json
+
+$(NODE_TESTS)/node_modules/.package-lock.json: $(NODE_TESTS)/package-lock.json
+	@if command -v npm >/dev/null; then cd $(NODE_TESTS) && npm ci --silent && touch node_modules/.package-lock.json; \
+	  else echo "npm is missing: tests of institute logins are skipped"; fi
+
 demo: $(VENV)/.server
 	@$(BIN)/filmroom demo $(ARGS)
 
@@ -43,7 +52,7 @@ docs-check: $(VENV)/.test
 	$(BIN)/python docs/generate.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
 
-test: check
+test: check node-packages
 	$(BIN)/pytest -n 2 --dist loadfile $(TESTS)
 
 docs: $(VENV)/.test

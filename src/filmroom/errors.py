@@ -10,6 +10,7 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     │   ├── MissingParameter
     │   ├── UnknownParameter
     │   ├── UnknownFormat
+    │   ├── NoPicture             nothing of the object can be shown
     │   └── DicomError            a file or object is not usable DICOM
     │       ├── NotDicom          no DICOM at all: a bystander
     │       ├── UnreadableDicom   claims to be DICOM and cannot be read
@@ -80,6 +81,10 @@ class UnknownFormat(InvalidInput):
 
 class RequestTooLarge(InvalidInput):
     """The form of a request is larger than the server takes."""
+
+
+class NoPicture(InvalidInput):
+    """An object is no image, or one that cannot be shown."""
 
 
 class DicomError(InvalidInput):

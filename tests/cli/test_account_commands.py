@@ -15,6 +15,7 @@ from filmroom.catalog import Catalog
 from filmroom.cli.app import app
 from filmroom.errors import AccessDenied, FilmroomError, InvalidInput, NotFound
 from filmroom.model.accounts import TokenLifetimes
+from filmroom.model.institute import Admission, Person
 from filmroom.settings import ArchiveAddress
 
 PASSWORD = "correct horse battery"
@@ -97,6 +98,27 @@ def test_what_is_wrong_with_users(terminal: Terminal) -> None:
     assert terminal.run("user", "add", "bob", PASSWORD).exit_code == 2
     with pytest.raises(NotFound):
         terminal.catalog.accounts().set_active("bob", active=True)
+
+
+def test_users_of_an_institute(terminal: Terminal) -> None:
+    terminal.say("user", "add", "bob", "--institute")
+    terminal.say("user", "add", "alice", "--password-stdin", stdin=PASSWORD)
+
+    def ways() -> list[str]:
+        return [row["logs_in"] for row in terminal.rows("user", "list")]
+
+    assert ways() == ["password", "institute, not seen yet"]
+    terminal.say("user", "link", "alice")
+    terminal.fails(InvalidInput, "user", "link", "alice")
+    person = Person("https://idp.example", "a-1", "alice")
+    terminal.catalog.identities().viewer(person, Admission())
+    assert ways() == ["password, https://idp.example", "institute, not seen yet"]
+    assert logs_in(terminal, PASSWORD)
+    terminal.say("user", "unlink", "alice")
+    terminal.say("user", "unlink", "bob")
+    assert ways() == ["password", "programs only"]
+    terminal.fails(NotFound, "user", "unlink", "nobody")
+    terminal.fails(InvalidInput, "user", "add", "carol", "--institute", "--password-stdin", stdin=PASSWORD)
 
 
 def test_programs(terminal: Terminal) -> None:

@@ -38,6 +38,7 @@ _EXTRAS = {
         (
             "alembic",
             "anyio",
+            "cryptography",
             "httptools",
             "limits",
             "prometheus_client",

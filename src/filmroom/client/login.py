@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from filmroom.errors import AccessDenied, BadAnswer, InvalidInput, ServerError
+from filmroom.net.address import is_private
 
 if TYPE_CHECKING:
     import httpx2
@@ -32,7 +31,7 @@ class Login:
             raise InvalidInput("A client logs in with a login and its password, or with a token.")
         if token is not None and not (token.isascii() and token.isprintable() and " " not in token and token):
             raise InvalidInput("The token is not one.")
-        if not _is_private(root):
+        if not is_private(root):
             raise InvalidInput("A login goes over https only, or to this machine.")
         self._address = root + _TOKEN_PATH
         self._login, self._password = login, password
@@ -88,13 +87,3 @@ class Login:
         except (ValueError, TypeError, KeyError, AttributeError):
             raise BadAnswer("The server's answer to the login holds no token.") from None
         return dict(answer)
-
-
-def _is_private(root: str) -> bool:
-    parts = urlsplit(root)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False

@@ -45,9 +45,23 @@ def server_root(text: str) -> str:
     return f"{parts.scheme}://{netloc}{path}".rstrip("/")
 
 
+def is_private(url: str) -> bool:
+    """Whether what is sent there can be read by nobody on the way: https, or this machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)))
+
+
 def _is_this_machine(text: str) -> bool:
     host = text.split("/", 1)[0]
     host = host[1 : host.index("]")] if host.startswith("[") and "]" in host else host.rsplit(":", 1)[0]
+    return _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
     try:

@@ -51,6 +51,11 @@ class _Answer:
     logged: bool = False
 
 
+def _with_advice(error: Exception) -> str:
+    assert isinstance(error, errors.FilmroomError)  # noqa: S101 - the table asks for these
+    return f"{error} {error.advice}"
+
+
 def _message(error: Exception) -> str:
     return str(error)
 
@@ -73,6 +78,7 @@ _ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
     (errors.AgreementRequired, _Answer(400, JSON, _agreement_first)),
     (errors.AccessDenied, _Answer(401, JSON, lambda _: _TOKEN_REFUSED, {"WWW-Authenticate": "Bearer"})),
     (errors.TooManyAttempts, _Answer(429, PLAIN, _message, {"Retry-After": "60"})),
+    (errors.MissingExtra, _Answer(501, PLAIN, _with_advice)),
     (errors.NotFound, _Answer(404, PLAIN, lambda _: "Not found")),
     (
         errors.CatalogBusy,

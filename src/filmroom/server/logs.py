@@ -22,6 +22,9 @@ _SECRET_PARAMETERS = frozenset(
         "access_token",
         "refresh_token",
         "client_secret",
+        # What a provider sends a browser back with.
+        "code",
+        "state",
     }
 )
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -72,7 +75,7 @@ def configure_logging(form: str, level: str, stream: TextIO | None = None) -> No
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[level])
     # What these say about each of their steps is not ours to repeat.
-    for name in ("uvicorn", "alembic"):
+    for name in ("uvicorn", "alembic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.WARNING))
 
 

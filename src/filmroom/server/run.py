@@ -52,7 +52,11 @@ def serve(
     # Everything that can be wrong is found before a socket is bound or a worker started.
     options = ServerOptions.from_settings()
     configure_logging(settings.get("log_format"), settings.get("log_level"))
-    Catalog.create(address.database_url).close()
+    with Catalog.create(address.database_url) as catalog:
+        if options.oidc is not None:
+            import filmroom.server.oidc  # noqa: F401 - whether its extra is installed
+
+            catalog.identities().check(options.oidc.admission)
     open_store(address.store_url)
     bound = bind(host, port)
     url = options.public_url or server_url(host, bound)

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 # Catalogue work that may run at once; more threads only wait for each other's interpreter lock.
 _THREADS = 16
+# Pictures that are drawn at once; each takes a process, and one of these a core.
+_PICTURES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Service:
     servlet_passwords: bool = False
     date_alias: bool = True
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_THREADS))
+    drawing: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_PICTURES))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking work in the thread pool and return what it returns."""
