@@ -25,10 +25,11 @@ ALLOWED: dict[str, set[str]] = {
     "catalog": {"model"} | BASIS,
     "net": {"model"} | BASIS,
     "store": {"model"} | BASIS,
+    "render": {"model", "dicom"} | BASIS,
     "ingest": {"model", "dicom", "wire", "catalog", "store"} | BASIS,
     "upkeep": {"model", "dicom", "catalog", "store"} | BASIS,
     "client": {"model", "dicom", "wire", "net"} | BASIS,
-    "server": {"model", "dicom", "wire", "net", "catalog", "store", "ingest"} | BASIS,
+    "server": {"model", "dicom", "wire", "net", "catalog", "store", "ingest", "render"} | BASIS,
 }
 ANYTHING = {"cli", "testing", "__init__"}
 HEAVY = (

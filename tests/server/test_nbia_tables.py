@@ -45,6 +45,10 @@ def arguments(operation: Operation, live: Any) -> dict[str, str]:
         "imageID": live.image_id(live.full),
         "collection": live.full.collection,
         "seriesList": "9.9.9",
+        "requestType": "WADO",
+        "studyUID": live.full.study_uid,
+        "seriesUID": live.full.series_uid,
+        "objectUID": live.full.first,
         "seriesUid": live.full.series_uid,
         "os": "windows",
     }
@@ -115,12 +119,16 @@ NEEDS = {
     ),
     "NewPatientsInCollection": "A parameter, Collection and Date are required for this API call.",
     "NewStudiesInPatientCollection": "A parameter, Collection and Date are required for this API call.",
+    "ContentsByName": "A parameter, name is required for this API call.",
     "PatientsByModality": "A parameter, Collection and Modality, are required for this API call.",
     "getSeriesSize": "A parameter, SeriesInstanceUID is required for this API call.",
     "getSeriesQCInfo": "A parameter, SeriesInstanceUID is required for this API call.",
     "getContentsByName": "A parameter, name is required for this API call.",
     "v2/getContentsByName": "A parameter, SeriesInstanceUID is required for this API call.",
     "createSharedList": "A form parameter, name and list, is required for this API call.",
+    "getThumbnail": "A parameter, seriesUID and objectUID, are required for this API call.",
+    "wado": "Missing {}",
+    "getWado": "Missing {}",
     "getSharedList": "A form parameter, nameValue, is required for this API call.",
     "deleteSharedList": "A form parameter, name, is required for this API call.",
     **dict.fromkeys(
@@ -164,8 +172,11 @@ def test_a_missing_parameter_is_named(live: Any, operation: Operation) -> None:
     for absent in required:
         given = {name: value for name, value in required.items() if name != absent}
         answer = live.ask(name_of(operation), **given)
-        text = NEEDS.get(operation.label, NEEDS[operation.name])
+        text = NEEDS.get(operation.label, NEEDS[operation.name]).format(absent)
         assert (answer.status, answer.text) == (400, text)
+        if operation.action == "wado":
+            assert answer.headers["content-type"].startswith("text/plain")
+            continue
         assert answer.headers["content-type"] == "application/json"
 
 

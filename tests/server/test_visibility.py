@@ -42,6 +42,7 @@ def aimed_at(operation: Operation, made: Any, live: Any, *, modality: str) -> di
         "Date": EARLIER.strftime("%Y/%m/%d"),
         "list": live.series_id(made) if takes_numbers(operation) else made.series_uid,
         "seriesList": made.series_uid,
+        "textValue": made.patient_id,
         "seriesId": made.series_uid,
         "seriesUIDs": made.series_uid,
         "seriesUid": made.series_uid,
@@ -54,6 +55,10 @@ def aimed_at(operation: Operation, made: Any, live: Any, *, modality: str) -> di
         "collection": made.collection,
         "collectionName": made.collection,
         "visibility": "0,1,12,13",
+        "requestType": "WADO",
+        "studyUID": made.study_uid,
+        "seriesUID": made.series_uid,
+        "objectUID": made.first,
         "CollectionOrSeries": "Series",
         "agreement": live.agreement_id(made),
     }
@@ -66,7 +71,7 @@ def aimed_at(operation: Operation, made: Any, live: Any, *, modality: str) -> di
     return {p.name: values[p.name] for p in operation.parameters if p.name in values}
 
 
-IDENTIFIERS = ("UID", "Uid", "ID", "Id", "IDs", "UIDs", "list", "seriesList")
+IDENTIFIERS = ("UID", "Uid", "ID", "Id", "IDs", "UIDs", "list", "seriesList", "textValue")
 
 
 def of_nothing(params: dict[str, str]) -> dict[str, str]:
@@ -171,6 +176,10 @@ ABOUT_SERIES = {
 }
 
 
+# What finds series by words of their files, and before the agreement does not.
+BY_WORDS = {"text_search", "text_search_page", "text_search_manifest", "text_search_restrictions"}
+
+
 def assert_agreement_is_asked_for(live: Any, answer: Any) -> None:
     """The refusal of the restricted series, one sentence more, and where to accept."""
     assert answer.status == 400
@@ -198,6 +207,8 @@ def test_a_restricted_series_is_there_for_its_grantees(live: Any, operation: Ope
     sees = VIEWERS[viewer] and operation.auth != "public" and not operation.public_only
     if operation.action == "denied":
         sees = False  # without a userName it is asked about the public
+    if viewer == "newcomer" and operation.action in BY_WORDS:
+        sees = False
     if sees and viewer == "newcomer" and operation.action not in ABOUT_SERIES:
         assert_agreement_is_asked_for(live, answer)
         return

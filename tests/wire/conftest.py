@@ -208,6 +208,7 @@ COLUMNS |= {
     "v4/getImageDrillDown": _IMAGES,
     "v1/getContentsByName": _CONTENTS,
     "v2/getContentsByName": _CONTENTS,
+    "legacy/ContentsByName": _CONTENTS,
     "v2/getSeriesQCInfo": (
         "SeriesInstanceUID|Visibility|ReleaseStatus|ReleaseDate|ImageCount|Doi|LicenseName|Site|Project|"
         "PatientID|Modality|StudyDescription|SeriesDescription"

@@ -92,6 +92,7 @@ LEGACY: dict[str, str] = {
     "PatientsByModality": "Collection* Modality* format",
     "getImage": "SeriesInstanceUID* format",
     "getSingleImage": "SeriesInstanceUID* SOPInstanceUID* format",
+    "ContentsByName": "name* format",
 }
 UNVERSIONED_ONLY = {
     "getSeriesMetadata2",
@@ -103,6 +104,11 @@ UNVERSIONED_ONLY = {
 V4_ONLY = {"getSeriesMetadata", "getSeriesMetadataCombined", "getManifestText"}
 _STEP_1 = {"numberOfSeries", "series1", "seriesUid"}
 _STEP_2 = {"userId", "includeAnnotation", "hasAnnotation", "sopUids"}
+_WADO = {
+    *("requestType*", "studyUID*", "seriesUID*", "objectUID*", "contentType", "charset", "anonymize"),
+    *("annotation", "rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality"),
+    *("frameNumber", "presentationUID", "presentationSeriesUID", "transferSyntax"),
+}
 OTHERS: dict[tuple[str, str], set[str]] = {
     ("", "getManufacturerTree"): {"Collection", "Modality", "BodyPartExamined"},
     ("v4", "getManufacturerTree"): set(),
@@ -122,6 +128,11 @@ OTHERS: dict[tuple[str, str], set[str]] = {
     ("v2", "getSeriesQCInfo"): {"seriesId*", "format"},
     ("v4", "getSeriesQCInfo"): {"seriesId*", "format"},
     ("", "getRoles"): set(),
+    ("", "getThumbnail"): {"seriesUID*", "objectUID*"},
+    ("v4", "getThumbnail"): {"seriesUID*", "objectUID*"},
+    ("v1", "wado"): _WADO,
+    ("v1", "getWado"): _WADO,
+    ("", "getWado"): _WADO,
     ("v1", "getKeycloakParams"): {"format"},
     ("", "up"): set(),
     ("v1", "getAllSOPClassDefinition"): set(),

@@ -28,6 +28,7 @@ from filmroom.server.nbia import (
     images,
     lists,
     manifests,
+    rendering,
     search,
     simple_search,
     system,
@@ -128,6 +129,8 @@ def _check(operation: Operation, params: Mapping[str, object]) -> None:
                 )
     for parameter in operation.parameters:
         if parameter.required and parameter.name not in params:
+            if parameter.missing_text:
+                raise InvalidInput(parameter.missing_text)
             raise MissingParameter(operation.missing_text)
 
 
@@ -165,6 +168,8 @@ _HANDLERS: dict[Action, Handler] = {
     "list": lists.one,
     "list_contents": lists.contents,
     "roles": system.roles,
+    "thumbnail": rendering.thumbnail,
+    "wado": rendering.wado,
     "login_parameters": system.login_parameters,
     "studies": drill_down.studies,
     "images": drill_down.images,

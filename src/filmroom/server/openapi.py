@@ -8,7 +8,7 @@ from typing import Any
 from filmroom import __version__
 from filmroom.server.openapi_login import login_paths
 from filmroom.wire.cells import CellType
-from filmroom.wire.operation import HTML, JSON, MANIFEST, TABLE, TEXT, Action, Operation
+from filmroom.wire.operation import HTML, JPEG, JSON, MANIFEST, TABLE, TEXT, Action, Operation
 from filmroom.wire.parameters import Parameter, ParameterKind
 from filmroom.wire.views import Column, View
 
@@ -124,6 +124,11 @@ def _answers(operation: Operation) -> dict[str, Any]:
         answers["200"] = _text_answer("Text; zero bytes when there is none.", operation.media)
     elif operation.media == JSON:
         answers["200"] = {"description": "JSON.", "content": {JSON: {"schema": {}}}}
+    elif operation.media == JPEG:
+        answers["200"] = {"description": "The picture, or what else was asked for.", "content": {JPEG: {}}}
+        answers["304"] = {"description": "The entity tag is still the same."}
+        answers["404"] = {"description": "There is no such object, or it has no picture."}
+        answers["501"] = _text_answer("The server has not what draws pictures.", "text/plain")
     else:
         answers["200"] = {
             "description": "The bytes; a single Range is honoured.",

@@ -52,6 +52,8 @@ Action = Literal[
     "drop_list",
     "list",
     "list_contents",
+    "thumbnail",
+    "wado",
     "roles",
     "login_parameters",
     "studies",
@@ -62,6 +64,7 @@ NoRows = Literal["empty", "no_content", "null_row", "list"]
 
 ZIP = "application/octet-stream"
 DICOM = "application/dicom"
+JPEG = "image/jpeg"
 TEXT = "text/plain"
 HTML = "text/html"
 JSON = "application/json"

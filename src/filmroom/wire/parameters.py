@@ -102,7 +102,8 @@ class Parameter:
     """One parameter of an operation.
 
     ``field`` is the attribute of the query that it sets. ``default`` is the text that an absent parameter
-    stands for. Of a ``repeated`` one every value counts, of the others the first.
+    stands for. Of a ``repeated`` one every value counts, of the others the first. ``missing_text`` is said
+    where a required one is absent, in place of the operation's.
     """
 
     name: str
@@ -113,3 +114,4 @@ class Parameter:
     example: str = ""
     default: str | None = None
     repeated: bool = False
+    missing_text: str = ""

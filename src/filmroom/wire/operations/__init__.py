@@ -11,6 +11,7 @@ from filmroom.wire.operations.agreements import AGREEMENT_OPERATIONS
 from filmroom.wire.operations.drill_down import DRILL_DOWN_OPERATIONS
 from filmroom.wire.operations.legacy import LEGACY_OPERATIONS
 from filmroom.wire.operations.lists import LIST_OPERATIONS
+from filmroom.wire.operations.rendering import RENDERING_OPERATIONS
 from filmroom.wire.operations.review import REVIEW_OPERATIONS
 from filmroom.wire.operations.search import SEARCH_OPERATIONS
 from filmroom.wire.operations.servlets import SERVLET_OPERATIONS
@@ -33,6 +34,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *ADVANCED_OPERATIONS,
     *LIST_OPERATIONS,
     *REVIEW_OPERATIONS,
+    *RENDERING_OPERATIONS,
     *DRILL_DOWN_OPERATIONS,
     *SIMPLE_SEARCH_OPERATIONS,
     *TEXT_SEARCH_OPERATIONS,

@@ -1,0 +1,1 @@
+"""From stored pixels to pictures. Needs the extra ``pixels``, which nothing here loads before it draws."""
