@@ -12,10 +12,12 @@ from typing import Any
 from filmroom.wire import legacy_views as views
 from filmroom.wire.operation import JSON, TABLE, Operation
 from filmroom.wire.operations import parameters as p
+from filmroom.wire.operations.lists import LIST_OPERATIONS
 from filmroom.wire.operations.search import SEARCH_OPERATIONS
 from filmroom.wire.parameters import Parameter
 
 _ROOTS = tuple(f"/services/{version}/TCIA/query" for version in ("v4", "v3", "TCIA"))
+_LIST_ROOTS = tuple(f"/services/{version}/SharedList/query" for version in ("v4", "v3"))
 
 _API_KEY = Parameter("api_key", "", help="ignored")
 _ANY_FORMAT = Parameter("format", "", help="ignored")
@@ -38,7 +40,7 @@ _OLD_CELLS: dict[str, dict[str, Any]] = {
 }
 """What differs from version 1, by the name there."""
 
-_TODAY = {operation.label: operation for operation in SEARCH_OPERATIONS}
+_TODAY = {operation.label: operation for operation in (*SEARCH_OPERATIONS, *LIST_OPERATIONS)}
 
 
 def _legacy(today: Operation, roots: tuple[str, ...], **cells: Any) -> Operation:
@@ -73,8 +75,16 @@ def _metadata(operation: Operation) -> Operation:
     )
 
 
-REPLACED_OPERATIONS = tuple(
-    _legacy(_TODAY[f"v1/{name}"], _ROOTS, **cells) for name, cells in _OLD_CELLS.items()
+_CONTENTS = _TODAY["v1/getContentsByName"]
+REPLACED_OPERATIONS = (
+    *(_legacy(_TODAY[f"v1/{name}"], _ROOTS, **cells) for name, cells in _OLD_CELLS.items()),
+    _legacy(
+        _CONTENTS,
+        _LIST_ROOTS,
+        name="ContentsByName",
+        parameters=(*_CONTENTS.parameters, p.FORMAT),
+        notes="Series that the caller may not see are left out.",
+    ),
 )
 """Those that have a successor each."""
 
