@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from filmroom.catalog import Catalog
 
-GROWING = {"patient", "study", "series", "instance", "stored_object"}
+GROWING = {"patient", "study", "series", "instance", "stored_object", "series_text"}
 # Begins with the site, of which there are few: reading by it is reading everything.
 TOO_WIDE = {"ix_series_site_id_visibility_modality"}
 

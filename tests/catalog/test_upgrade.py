@@ -17,17 +17,28 @@ from filmroom.errors import CatalogError, InvalidInput, SchemaMismatch
 from filmroom.testing.services import PostgresServer
 
 
+def is_virtual(name: str | None) -> bool:
+    return name is not None and name.startswith("series_words")
+
+
 @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_the_migrations_make_the_schema_of_the_tables(catalog: Catalog) -> None:
     with catalog._database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        engine = connection.dialect.name
+        # SQLite's full-text index is a virtual table, with tables of its own.
+        options = (
+            {"include_object": lambda _object, name, *_: not is_virtual(name)} if engine == "sqlite" else {}
+        )
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
         indexes = {
             "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
             "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'",
-        }[connection.dialect.name]
+        }[engine]
         made = {row[0] for row in connection.execute(sa.text(indexes))}
     declared = {str(index.name) for table in metadata.tables.values() for index in table.indexes}
+    if engine == "sqlite":
+        declared.remove("ix_series_words_words")
     assert declared <= made
 
 

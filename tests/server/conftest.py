@@ -7,10 +7,14 @@ import hashlib
 import http.client
 import io
 import itertools
+import os
 import re
+import shutil
+import subprocess
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -31,8 +35,10 @@ from filmroom.model.lists import NewList
 from filmroom.model.naming import uid_digest
 from filmroom.settings import ArchiveAddress
 from filmroom.store import open_store
+from filmroom.store.content import ContentReader
 from filmroom.store.packs import PackWriter
 from filmroom.testing.live import running_server
+from filmroom.upkeep.text_indexing import TextIndexer
 from filmroom.wire.operations import OPERATIONS, ROOTS
 
 KEYWORDS = {attribute.column: attribute.keyword for attribute in ATTRIBUTES}
@@ -112,6 +118,12 @@ class Archive:
         made, read = self.prepare(series_uid, collection=assignment.collection, **values)
         self.commit(assignment, [(made, read)])
         return made
+
+    def index(self) -> None:
+        """Let text search know what every file says."""
+        indexer = TextIndexer(self.catalog, ContentReader(self.store))
+        while indexer.step():
+            pass
 
     def add_many(self, series_uids: list[str], assignment: Assignment) -> None:
         """Add many series of one instance each, at once."""
@@ -395,8 +407,17 @@ def live(session_address: ArchiveAddress) -> Iterator[Live]:
     )
     archive.catalog.agreements().put(AGREEMENT)
     archive.catalog.agreements().put(CLOSED_AGREEMENT, "Closed")
+    archive.index()
     with running_server(archive.address) as url:
         yield replace(made, url=url, tokens=tokens_of(archive))
+    archive.catalog.close()
+
+
+@pytest.fixture(scope="module")
+def module_archive(module_address: ArchiveAddress) -> Iterator[Archive]:
+    """An empty archive that the tests of a module fill and share."""
+    archive = Archive(module_address)
+    yield archive
     archive.catalog.close()
 
 
@@ -408,7 +429,31 @@ def new_archive(archive_address: ArchiveAddress) -> Iterator[Archive]:
     archive.catalog.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fetch() -> Callable[..., Answer]:
     """The function that asks a server: ``fetch(url, path, method, **headers)``."""
     return ask_server
+
+
+@pytest.fixture
+def java(tmp_path: Path) -> Callable[..., bytes]:
+    """Compile and run a class: ``java(name, source, arguments, input, jar)`` gives what it prints."""
+    for program in ("javac", "java"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+
+    def run(
+        name: str, source: str, arguments: list[str], given: bytes = b"", jar: Path | None = None
+    ) -> bytes:
+        (tmp_path / f"{name}.java").write_text(source)
+        path = f"{tmp_path}:{jar}" if jar else str(tmp_path)
+        compiling = ["javac", "-J-Xshare:auto", "-encoding", "UTF-8", "-cp", path, f"{name}.java"]
+        subprocess.run(compiling, cwd=tmp_path, check=True)
+        # The arguments are text of any language, whatever the machine's locale.
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        command = ["java", "-cp", path, name, *arguments]
+        done = subprocess.run(command, input=given, capture_output=True, check=False, env=environment)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    return run

@@ -243,7 +243,9 @@ def test_denied_series_of_a_login_are_told_to_itself_alone(live: Any) -> None:
 def test_the_server_tells_of_itself(live: Any) -> None:
     assert live.ask("v1/status").text == "<p>NBIA Restful Web Service version 00.01.00 is running</p>"
     assert live.ask("v1/status/version").text == "<p>Version:00.01.00</p>"
-    assert live.ask("v1/status/database").text == "<p>Database connection: OK</p>"
+    assert live.ask("v1/status/database").text == (
+        "<p>Database connection: OK</p><p>Text search: up to date</p>"
+    )
     assert live.ask("hostName").text == "127.0.0.1"
     agreement = live.ask("v1/getUserAgreementTxt")
     assert agreement.text == live.agreement

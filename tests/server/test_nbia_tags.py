@@ -17,10 +17,10 @@ from filmroom.dicom.tag_list import TagRow, tag_rows
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, ingest_paths
 from filmroom.model.entities import Assignment
-from filmroom.server.nbia.tags import _Header, _read
 from filmroom.settings import ArchiveAddress
 from filmroom.testing.live import running_server
 from filmroom.testing.phantom import write_phantom
+from filmroom.upkeep.stored_tags import _Header, _read
 
 Rows = list[dict[str, str | None]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from filmroom.catalog.schema import series
+from filmroom.catalog.schema import series, site
 from filmroom.catalog.schema_agreements import acceptance, agreement
 from filmroom.catalog.visible import public_site
 from filmroom.model.access import VisibleSet
@@ -29,6 +29,19 @@ def agreement_missing(visible: VisibleSet) -> sa.ColumnElement[bool]:
     True for restricted series whose agreement the viewer has not accepted. Public ones are never gated, and
     the public sees no others. Where there is no text, there is nothing to accept.
     """
+    return _missing(visible, series.c.site_id)
+
+
+def gated_sites(visible: VisibleSet) -> sa.Select[tuple[int]]:
+    """The sites of whose restricted series the viewer may have no bytes before it accepts an agreement."""
+    return (
+        sa.select(site.c.id)
+        .select_from(site.join(agreement, agreement.c.id == effective_agreement(site.c.collection_id)))
+        .where(_missing(visible, site.c.id))
+    )
+
+
+def _missing(visible: VisibleSet, site_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     if visible.viewer.account_id is None:
         return sa.false()
     accepted = (
@@ -40,4 +53,4 @@ def agreement_missing(visible: VisibleSet) -> sa.ColumnElement[bool]:
         .correlate(agreement)
         .exists()
     )
-    return sa.and_(agreement.c.id.is_not(None), sa.not_(public_site(series.c.site_id)), sa.not_(accepted))
+    return sa.and_(agreement.c.id.is_not(None), sa.not_(public_site(site_id)), sa.not_(accepted))

@@ -206,10 +206,10 @@ def _provider(options: ServerOptions) -> Provider | None:
 def _institute_routes(service: Service, options: ServerOptions) -> list[Route]:
     if options.oidc is None or service.provider is None:
         return []
-    from filmroom.server.oidc import CALLBACK_PATH, START_PATH, BrowserLogin
+    from filmroom.server.oidc import CALLBACK_PATH, BrowserLogin
 
     login = BrowserLogin(service, service.provider, options.oidc, options.public_url)
-    return [Route(START_PATH, login.start), Route(CALLBACK_PATH, login.finish)]
+    return [Route(pages.INSTITUTE_LOGIN_PATH, login.start), Route(CALLBACK_PATH, login.finish)]
 
 
 def _with_cors(app: ASGIApp) -> CORSMiddleware:
@@ -274,7 +274,9 @@ def _site_routes(service: Service, options: ServerOptions, operations: tuple[Ope
     async def home(request: Request) -> Response:
         request.scope[OPERATION_KEY] = "home"
         found = await service.in_thread(lambda: _public_collections(service.catalog))
-        return HTMLResponse(pages.home_page(found), headers=pages.PAGE_HEADERS)
+        return HTMLResponse(
+            pages.home_page(found, institute=options.oidc is not None), headers=pages.PAGE_HEADERS
+        )
 
     return [
         Route("/", home),

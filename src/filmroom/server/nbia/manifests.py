@@ -55,12 +55,17 @@ def _name(call: Call, now: dt.datetime) -> str:
 async def manifest(service: Service, call: Call) -> Response:
     """Answer with the text of a manifest."""
     annotation = call.params.get("includeAnnotation", "true").lower() != "false"
+    return await manifest_of(service, call, _series(service, call), include_annotation=annotation)
+
+
+async def manifest_of(
+    service: Service, call: Call, series: Iterator[str], *, include_annotation: bool
+) -> Response:
+    """Answer with a manifest of these series."""
     base = service.root(call.request)
     name = _name(call, dt.datetime.now(dt.UTC))
     text = await service.in_thread(
-        lambda: "".join(
-            manifest_lines(base, _series(service, call), include_annotation=annotation, name=name)
-        )
+        lambda: "".join(manifest_lines(base, series, include_annotation=include_annotation, name=name))
     )
     # The type alone: clients compare it whole.
     return Response(text.encode(), headers={"Content-Type": MANIFEST})

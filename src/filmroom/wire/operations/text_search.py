@@ -1,0 +1,66 @@
+"""Text search: patients by words that their series hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from filmroom.wire.operation import JSON, MANIFEST, TEXT, Operation
+from filmroom.wire.parameters import Parameter
+
+_TEXT = Parameter(
+    "textValue",
+    "",
+    required=True,
+    help='words that must all be there; "a phrase", begin*, one OR other',
+    example="lung nodule",
+)
+_PAGE = (
+    Parameter("start", "", help="place of the first patient, from 0 (default)", example="0"),
+    Parameter("size", "", help="patients at most; default 10", example="10"),
+    Parameter(
+        "sortField",
+        "",
+        help="collection (default), subject, totalNumberOfStudies or totalNumberOfSeries",
+        example="subject",
+    ),
+    Parameter("sortDirection", "", help="ascending; everything else means descending", example="ascending"),
+)
+_ALL = Operation(
+    "getTextSearch",
+    "",
+    (_TEXT,),
+    "Patients whose series hold some words",
+    action="text_search",
+    media=JSON,
+    method="POST",
+    missing_text="A parameter, textValue, is required for this API call.",
+    auth="required",
+    notes="`hit` is HTML: escaped text in which `<em>` marks the words.",
+)
+
+TEXT_SEARCH_OPERATIONS: tuple[Operation, ...] = (
+    _ALL,
+    replace(
+        _ALL,
+        name="getTextSearchPaged",
+        parameters=(_TEXT, *_PAGE),
+        summary="A page of the patients whose series hold some words",
+        action="text_search_page",
+    ),
+    replace(
+        _ALL,
+        name="getManifestForTextSearch",
+        summary="A manifest of the series of those patients",
+        action="text_search_manifest",
+        media=MANIFEST,
+        notes="Series that the caller may not see are left out.",
+    ),
+    replace(
+        _ALL,
+        name="getRestrictionsForTextSearch",
+        summary="Whether any series of those patients excludes commercial use",
+        action="text_search_restrictions",
+        media=TEXT,
+        notes="`yes` or `no`.",
+    ),
+)
