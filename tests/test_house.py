@@ -42,6 +42,8 @@ HEAVY = (
     "PIL",
     "prometheus_client",
     "structlog",
+    "authlib",
+    "joserfc",
 )
 
 

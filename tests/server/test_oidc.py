@@ -652,3 +652,99 @@ def test_no_secret_is_kept_or_logged(archive: Any, provider: Provider) -> None:
     for secret in secrets:
         assert secret not in log.getvalue(), secret
         assert secret.encode() not in kept, secret
+
+
+class Chromium:
+    """One page of a real browser, steered over its debugging pipe."""
+
+    def __init__(self, profile: Path) -> None:
+        program = (
+            shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        )
+        if program is None:
+            pytest.skip("needs Chromium")
+        commands, self._to = os.pipe()
+        self._from, answers = os.pipe()
+        # It takes its commands from descriptor 3 and answers on 4.
+        start = f'exec 3<&{commands} 4>&{answers}; exec "$0" "$@"'
+        self._process = subprocess.Popen(
+            [
+                "/bin/bash",
+                "-c",
+                start,
+                program,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                "--remote-debugging-pipe",
+                f"--user-data-dir={profile}",
+            ],
+            pass_fds=(commands, answers),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(commands)
+        os.close(answers)
+        self._count, self._rest, self._loads = 0, b"", 0
+        self._session = ""
+        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._ask("Page.enable")
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._to)
+        os.close(self._from)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            read = os.read(self._from, 65_536)
+            assert read, "the browser ended"
+            self._rest += read
+        message, _, self._rest = self._rest.partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
+        self._loads += found.get("method") == "Page.loadEventFired"
+        return found
+
+    def _ask(self, method: str, **params: Any) -> dict[str, Any]:
+        self._count += 1
+        asked = {"id": self._count, "method": method, "params": params}
+        if self._session:
+            asked["sessionId"] = self._session
+        os.write(self._to, json.dumps(asked).encode() + b"\0")
+        while (answer := self._next()).get("id") != self._count:
+            pass
+        assert "error" not in answer, answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def evaluate(self, expression: str) -> Any:
+        return self._ask("Runtime.evaluate", expression=expression)["result"].get("value")
+
+    def go(self, expression: str) -> None:
+        """Do what leads to another page, and wait until that is there."""
+        before = self._loads
+        self.evaluate(expression)
+        while self._loads == before:
+            self._next()
+
+
+def test_a_person_logs_in_with_a_real_browser(
+    archive: Any, open_url: str, provider: Provider, tmp_path: Path
+) -> None:
+    chromium = Chromium(tmp_path / "profile")
+    try:
+        chromium.go(f"location = {json.dumps(open_url)}")
+        chromium.go("document.querySelector('a[href=\"/login/oidc\"]').click()")
+        chromium.go("f = document.forms[0]; f.login.value = 'a-1'; f.password.value = 'any'; f.submit()")
+        chromium.go("document.forms[0].submit()")
+        assert chromium.evaluate("document.querySelector('h1').textContent") == "Logged in as alice"
+        token = chromium.evaluate("document.querySelector('#token').textContent")
+        assert chromium.evaluate("document.cookie") == ""
+        assert chromium.evaluate("document.scripts.length") == 0
+    finally:
+        chromium.close()
+    assert collections(open_url, token) == ["Closed", "Open"]

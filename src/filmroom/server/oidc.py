@@ -25,12 +25,11 @@ from filmroom.server.login import NOT_KEPT, client_address, token_answer
 from filmroom.server.logs import get_logger
 from filmroom.server.oidc_options import OidcOptions
 from filmroom.server.oidc_provider import CodeFlow, Provider
-from filmroom.server.pages import PAGE_HEADERS, page
+from filmroom.server.pages import INSTITUTE_LOGIN_PATH, PAGE_HEADERS, page
 from filmroom.server.service import Service
 from filmroom.wire.login import LOGOUT_PATHS
 
-START_PATH = "/login/oidc"
-CALLBACK_PATH = f"{START_PATH}/callback"
+CALLBACK_PATH = f"{INSTITUTE_LOGIN_PATH}/callback"
 
 _log = get_logger("filmroom.oidc")
 _COOKIE = "filmroom-login"
@@ -162,5 +161,5 @@ def _failure_page(text: str, advice: str) -> str:
     return page(
         "Not logged in",
         f"<h1>Not logged in</h1><p>{escape(text)}</p><p>{escape(advice)}</p>"
-        f'<p><a href="{START_PATH}">Log in with your institute</a>, <a href="/">start</a></p>',
+        f'<p><a href="{INSTITUTE_LOGIN_PATH}">Log in with your institute</a>, <a href="/">start</a></p>',
     )

@@ -14,6 +14,8 @@ from filmroom.wire.operation import TABLE, Operation, Version
 from filmroom.wire.operations import find_operation
 from filmroom.wire.successors import common_differences, differences, example_calls
 
+INSTITUTE_LOGIN_PATH = "/login/oidc"
+
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--soft:#8882}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -53,12 +55,17 @@ def page(title: str, body: str) -> str:
     )
 
 
-def home_page(collections: Sequence[str]) -> str:
-    """Return the page at ``/``. :param collections: names of those that everybody may see."""
+def home_page(collections: Sequence[str], *, institute: bool = False) -> str:
+    """Return the page at ``/``.
+
+    :param collections: names of those that everybody may see.
+    :param institute: whether people log in with their institute's provider.
+    """
     items = "".join(
         f'<li><a href="{escape(_patients_of(name))}">{escape(name)}</a></li>' for name in collections
     )
     held = f"<ul>{items}</ul>" if items else "<p>Nothing that is public yet.</p>"
+    login = f'<li><a href="{INSTITUTE_LOGIN_PATH}">Log in with your institute</a></li>' if institute else ""
     return page(
         "Filmroom",
         "<h1>Filmroom</h1><p>An archive for cancer images that speaks NBIA. "
@@ -67,7 +74,8 @@ def home_page(collections: Sequence[str]) -> str:
         '<li><a href="/nbia-api/services/v4/getSeries">All series</a> as JSON</li>'
         '<li><a href="/openapi.json">OpenAPI document</a></li>'
         '<li><a href="/policy">Data usage policy</a>, and agreements to accept</li>'
-        '<li><a href="/docs/migration">From the API of before 2022</a></li></ul>'
+        '<li><a href="/docs/migration">From the API of before 2022</a></li>'
+        f"{login}</ul>"
         "<p>From a terminal: <code>filmroom collections --server ADDRESS</code>, "
         "<code>filmroom download --server ADDRESS --collection NAME</code></p>",
     )
