@@ -43,6 +43,8 @@ def aimed_at(operation: Operation, made: Any, live: Any, *, modality: str) -> di
         "list": live.series_id(made) if takes_numbers(operation) else made.series_uid,
         "seriesList": made.series_uid,
         "textValue": made.patient_id,
+        "criteriaType0": "SeriesCriteria",
+        "value0": made.series_uid,
         "seriesId": made.series_uid,
         "seriesUIDs": made.series_uid,
         "seriesUid": made.series_uid,
@@ -71,7 +73,7 @@ def aimed_at(operation: Operation, made: Any, live: Any, *, modality: str) -> di
     return {p.name: values[p.name] for p in operation.parameters if p.name in values}
 
 
-IDENTIFIERS = ("UID", "Uid", "ID", "Id", "IDs", "UIDs", "list", "seriesList", "textValue")
+IDENTIFIERS = ("UID", "Uid", "ID", "Id", "IDs", "UIDs", "list", "seriesList", "textValue", "value0")
 
 
 def of_nothing(params: dict[str, str]) -> dict[str, str]:
@@ -173,6 +175,14 @@ ABOUT_SERIES = {
     "images",
     "roles",
     "login_parameters",
+    "simple_search",
+    "simple_search_manifest",
+    "simple_search_restrictions",
+    "text_search",
+    "text_search_page",
+    "text_search_manifest",
+    "text_search_restrictions",
+    "servlet_version",
 }
 
 
