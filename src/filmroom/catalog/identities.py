@@ -38,9 +38,13 @@ class Identities:
             if viewer is not None and wanted in {None, _memberships(connection, viewer, admission)}:
                 return viewer
             if viewer is None:
-                _check_welcome(connection, person, admission)
+                try:
+                    _check_welcome(connection, person, admission)
+                except AccessDenied:
+                    # Another request of the same person may have made the account since we looked.
+                    if _known(connection, person) is None:
+                        raise
         with self._database.writing() as connection:
-            # Once more: another request of the same person may have been first.
             viewer = _known(connection, person) or _welcome(connection, person, admission)
             if wanted is not None:
                 _settle(connection, viewer, admission, wanted)
