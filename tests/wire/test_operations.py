@@ -72,6 +72,16 @@ ADVANCED: dict[str, str] = {
     "getManifestFromPatientStudySeries": "patientIDs studyUIDs seriesUIDs anyOrAll includeAnnotation",
     "hostName": "",
 }
+SEARCH_FORM = (
+    "criteriaType0 value0 fromDate0 toDate0 from0 to0 fromDay0 toDay0 eventType0 start size sortField "
+    "sortDirection tool"
+)
+ADVANCED |= {
+    "getSimpleSearchWithModalityAndBodyPartPaged": SEARCH_FORM,
+    "getSimpleSearch": SEARCH_FORM,
+    "getManifestForSimpleSearch": SEARCH_FORM,
+    "getRestrictionsForSimpleSearch": SEARCH_FORM,
+}
 LEGACY: dict[str, str] = {
     **{
         name: PARAMETERS[name][0]
@@ -99,9 +109,10 @@ UNVERSIONED_ONLY = {
     "getSeriesMetadata3",
     "getLicenses",
     "getManifestTextV2",
+    "getSimpleSearchWithModalityAndBodyPartPaged",
     "hostName",
 }
-V4_ONLY = {"getSeriesMetadata", "getSeriesMetadataCombined", "getManifestText"}
+V4_ONLY = {"getSeriesMetadata", "getSeriesMetadataCombined", "getManifestText", "getSimpleSearch"}
 _STEP_1 = {"numberOfSeries", "series1", "seriesUid"}
 _STEP_2 = {"userId", "includeAnnotation", "hasAnnotation", "sopUids"}
 _WADO = {
