@@ -26,8 +26,19 @@ _TABLE_MEDIA = ("application/json", "text/csv", "application/xml", "text/html")
 _OTHER_ANSWERS: dict[Action, dict[str, str]] = {
     "agreement": {"404": "There is none."},
     "tags": {"404": "There is no such object, or it may not be seen."},
+    "servlet": {
+        "403": "The series is unknown or may not be had.",
+        "460": "A series of the list may not be had without a login.",
+        "461": "The password is wrong.",
+        "462": "A series of the list is unknown or may not be had.",
+    },
 }
 """What some operations answer beside what all do, by status."""
+_OTHER_MEDIA: dict[Action, tuple[str, ...]] = {
+    "simple_search_restrictions": ("application/text", MANIFEST),
+    "text_search_restrictions": ("application/text", MANIFEST),
+}
+"""Content types of texts that go by another name."""
 
 
 def _property(column: Column, *, nullable: bool) -> dict[str, Any]:
@@ -121,14 +132,15 @@ def _answers(operation: Operation) -> dict[str, Any]:
             "content": content,
         }
     elif operation.media in _TEXTS:
-        answers["200"] = _text_answer("Text; zero bytes when there is none.", operation.media)
+        media = _OTHER_MEDIA.get(operation.action, (operation.media,))
+        answers["200"] = _text_answer("Text; zero bytes when there is none.", *media)
     elif operation.media == JSON:
         answers["200"] = {"description": "JSON.", "content": {JSON: {"schema": {}}}}
     elif operation.media == JPEG:
         answers["200"] = {"description": "The picture, or what else was asked for.", "content": {JPEG: {}}}
         answers["304"] = {"description": "The entity tag is still the same."}
-        answers["404"] = {"description": "There is no such object, or it has no picture."}
-        answers["501"] = _text_answer("The server has not what draws pictures.", "text/plain")
+        answers["404"] = _text_answer("There is no such object, or it has no picture.", TEXT)
+        answers["501"] = _text_answer("The server has not what draws pictures.", TEXT)
     else:
         answers["200"] = {
             "description": "The bytes; a single Range is honoured.",
@@ -147,7 +159,7 @@ def _answers(operation: Operation) -> dict[str, Any]:
         TEXT,
     )
     if operation.auth != "public":
-        answers["401"] = _text_answer("The token is missing or not valid.", JSON)
+        answers["401"] = _text_answer("The login is missing or not valid.", JSON, TEXT)
     answers["500"] = _text_answer("The server failed.", TEXT)
     answers["503"] = _text_answer("Catalogue or store cannot be reached at present; see Retry-After.", TEXT)
     return answers

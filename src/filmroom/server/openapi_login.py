@@ -50,8 +50,14 @@ def _logout(number: int) -> dict[str, Any]:
             "tags": ["login"],
             "security": [{"bearer": []}],
             "responses": {
-                "200": {"description": "It has ended."},
-                "401": {"description": "There is no token, or it is not valid (any more)."},
+                "200": {
+                    "description": "It has ended.",
+                    "content": {"text/plain": {"schema": {"type": "string"}}},
+                },
+                "401": {
+                    "description": "There is no token, or it is not valid (any more).",
+                    "content": {_JSON: {"schema": {"type": "object"}}},
+                },
             },
         }
     }
