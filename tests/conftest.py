@@ -63,6 +63,15 @@ def session_address(
         yield _maker(request, stack)(request.param, tmp_path_factory.mktemp("archive"))
 
 
+@pytest.fixture(scope="module", params=PAIRS)
+def module_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ArchiveAddress]:
+    """The address of an archive that the tests of a module share, on either pair."""
+    with contextlib.ExitStack() as stack:
+        yield _maker(request, stack)(request.param, tmp_path_factory.mktemp("archive"))
+
+
 @pytest.fixture
 def make_address(request: pytest.FixtureRequest) -> Iterator[MakeAddress]:
     """Return ``make(pair, folder)``: the address of a new archive for one test."""

@@ -437,14 +437,12 @@ def fetch() -> Callable[..., Answer]:
 
 @pytest.fixture
 def java(tmp_path: Path) -> Callable[..., bytes]:
-    """Compile and run a class: ``java(name, source, arguments, input, jar)`` gives what it prints."""
+    """Compile and run a class: ``java(name, source, arguments, jar)`` gives what it prints."""
     for program in ("javac", "java"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
 
-    def run(
-        name: str, source: str, arguments: list[str], given: bytes = b"", jar: Path | None = None
-    ) -> bytes:
+    def run(name: str, source: str, arguments: list[str], jar: Path | None = None) -> bytes:
         (tmp_path / f"{name}.java").write_text(source)
         path = f"{tmp_path}:{jar}" if jar else str(tmp_path)
         compiling = ["javac", "-J-Xshare:auto", "-encoding", "UTF-8", "-cp", path, f"{name}.java"]
@@ -452,7 +450,7 @@ def java(tmp_path: Path) -> Callable[..., bytes]:
         # The arguments are text of any language, whatever the machine's locale.
         environment = {**os.environ, "LC_ALL": "C.UTF-8"}
         command = ["java", "-cp", path, name, *arguments]
-        done = subprocess.run(command, input=given, capture_output=True, check=False, env=environment)
+        done = subprocess.run(command, capture_output=True, check=False, env=environment)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 

@@ -270,7 +270,7 @@ def test_acquisition_names(make_instance, make_content, numbers, first, last):
 
 
 def test_the_licence_text_is_nbias(series, make_content):
-    assert licence_text(series) == (
+    assert licence_text(replace(series, agreement="Be kind.\n")) == (
         "License Information. The DEMO collection is distributed under the CC BY 4.0 at "
         "https://creativecommons.org/licenses/by/4.0/ "
         "By downloading the data, you agree to abide by terms of this license.\nBe kind.\n"

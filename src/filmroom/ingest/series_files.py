@@ -129,9 +129,10 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise InvalidInput(f"The file {path} cannot be read: {getattr(error, 'strerror', error)}.") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InvalidInput(f"Not a regular file: {path}.")
     with os.fdopen(descriptor, "rb") as source:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InvalidInput(f"Not a regular file: {path}.")
         if source.read(132)[128:] == b"DICM":
             raise InvalidInput(f"The file {path} is DICOM.", advice="Take it in with: filmroom ingest")
         source.seek(0)

@@ -7,14 +7,15 @@ from a glance and from nobody else. So servers take passwords here only where th
 from __future__ import annotations
 
 import hashlib
-
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.padding import PKCS7
+from typing import TYPE_CHECKING
 
 from filmroom.errors import AccessDenied
 from filmroom.model.access import Viewer
 from filmroom.model.accounts import GUEST_LOGIN
 from filmroom.server.service import Call, Service
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 SECRET_NAME = "retriever-key"  # noqa: S105 - under which the catalogue keeps it
 _LONGEST = 4_096
@@ -22,6 +23,8 @@ _LONGEST = 4_096
 
 def encrypt(password: str, key: str) -> str:
     """Return the header's text for a password, as the retriever makes it."""
+    from cryptography.hazmat.primitives.padding import PKCS7
+
     padder = PKCS7(128).padder()
     padded = padder.update(password.encode()) + padder.finalize()
     encryptor = _cipher(key).encryptor()
@@ -30,6 +33,8 @@ def encrypt(password: str, key: str) -> str:
 
 def decrypt(text: str, key: str) -> str:
     """Return the password of a header's text. :raises AccessDenied: when it was not made with that key."""
+    from cryptography.hazmat.primitives.padding import PKCS7
+
     try:
         if len(text) > _LONGEST:
             raise ValueError
@@ -42,6 +47,9 @@ def decrypt(text: str, key: str) -> str:
 
 
 def _cipher(key: str) -> Cipher[modes.ECB]:
+    # Imported where it is needed: few servers take passwords here.
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     # Java's generator "SHA1PRNG", seeded with the text, gives these as its first 128 bits.
     first = hashlib.sha1(key.encode(), usedforsecurity=False).digest()
     raw = hashlib.sha1(first, usedforsecurity=False).digest()[:16]
