@@ -31,6 +31,15 @@ def shared_dicom() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_spec() -> Path:
+    """The folder with the list of NBIA's endpoints beside the checkout; skipped where there is none."""
+    folder = SHARED.parent / "spec"
+    if not folder.is_dir():
+        pytest.skip("needs the list of NBIA's endpoints beside the checkout (../shared/spec)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL, one per test process."""
     with running_postgres() as server:
