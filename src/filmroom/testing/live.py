@@ -27,6 +27,7 @@ def running_server(
     empty_401: bool = False,
     legacy_api: bool = True,
     text_index: bool = False,
+    date_alias: bool = True,
     oidc: OidcOptions | None = None,
     timeout: float = 30,
 ) -> Iterator[str]:
@@ -52,6 +53,7 @@ def running_server(
         empty_401=empty_401,
         legacy_api=legacy_api,
         text_index=text_index,
+        date_alias=date_alias,
         oidc=oidc,
         public_url=run.server_url(host, bound) if oidc is not None else "",
     )
