@@ -73,6 +73,8 @@ def test_a_login_sees_and_fetches_what_was_granted(closed: Closed, tmp_path: Pat
         assert client.collections() == ["Shut"]
         series = client.series()
         client.download(series, tmp_path / "got").raise_for_failures()
+        uid = series[0].series_instance_uid
+        client.download(uid, tmp_path / "by uid").raise_for_failures()
         assert PASSWORD not in f"{client!r} {vars(client.connection)!r}"
     assert {one.state for one in verify(tmp_path / "got").series} == {"whole"}
     assert closed.issued() == 2  # one access and one refresh token for all of it

@@ -52,6 +52,7 @@ def test_the_pages_render_and_are_their_own(tmp_path: Path) -> None:
         ingest_paths(address, sample, IngestOptions(Rules(collection=name), processes=1))
     with running_server(address) as url:
         start = rendered(url, tmp_path / "profile")
+        policy = rendered(f"{url}/policy", tmp_path / "profile")
         api = rendered(f"{url}/docs", tmp_path / "profile")
         table = rendered(f"{url}/nbia-api/services/v4/getPatient?format=html", tmp_path / "profile")
     assert "Demo-CT" in start
@@ -60,7 +61,8 @@ def test_the_pages_render_and_are_their_own(tmp_path: Path) -> None:
     assert "getSeriesSize" in api
     assert api.count("<details") > 30
     assert "<table" in table.lower()
-    for page in (start, api, table):
+    assert '<form method="post" action="/policy/login">' in policy
+    for page in (start, policy, api, table):
         assert "<script" not in page
         outside = re.findall(r"""(?:src|href)=["'](https?:)?//(?!127\\.0\\.0\\.1)[^"']*""", page)
         assert outside == []

@@ -217,6 +217,9 @@ class Client:
         """
         uid = checked_uid(series_instance_uid)
         rows = self._rows("getSeriesSize", SeriesSize(uid))
+        if not rows and self.connection.has_login:
+            # To everybody it tells the size of public series alone, as TCIA does.
+            rows = self._rows("getSeries", FindSeries(series_instance_uid=uid))
         if not rows or rows[0].get("image_count") in {None, 0}:
             raise NotFound(f"{self.base_url} has no series {uid}, or does not show it.")
         count, size = rows[0]["image_count"], rows[0].get("file_size")

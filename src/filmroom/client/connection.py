@@ -89,6 +89,11 @@ class Connection:
         self._http: httpx2.Client | None = None
         self._opening = threading.Lock()
 
+    @property
+    def has_login(self) -> bool:
+        """Whether it asks as somebody."""
+        return self._login is not None
+
     def close(self) -> None:
         """Close the pool; using the connection again opens it anew."""
         with self._opening:

@@ -29,7 +29,7 @@ def policy_page(
     return page(
         "Data usage policy",
         "<h1>Data usage policy</h1>"
-        "<p>Each series has its licence, which every list names and every ZIP holds in its file LICENSE. "
+        "<p>Each series has its licence: lists name it, and the ZIP of a series holds it in a file LICENSE. "
         "Whoever downloads a series agrees to it.</p>"
         + _licences(licences)
         + _attribution(attribution)
