@@ -155,6 +155,15 @@ def test_totals_and_counts_are_recounted(archive: Any) -> None:
     assert archive.counts() == before
 
 
+def test_series_that_text_search_does_not_know_wait_to_be_indexed(archive: Any) -> None:
+    archive.sql("DELETE FROM series_text WHERE series_key = 1")
+    _, found = archive.fsck()
+    assert kinds(found) == {("text-index", "left"): 1}
+    _, found = archive.fsck(repair=True)
+    assert kinds(found) == {("text-index", "mended"): 1}
+    archive.agrees()
+
+
 def test_mending_is_recorded(archive: Any) -> None:
     archive.sql("UPDATE series SET image_count = 0 WHERE id = 1")
     archive.fsck(repair=True)

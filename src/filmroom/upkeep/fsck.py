@@ -112,6 +112,7 @@ class _Check:
     ) -> None:
         self._inspection = catalog.inspection()
         self._series_files = catalog.series_files()
+        self._text_index = catalog.text_index()
         self._store = store
         self._options = options
         self._tell = tell
@@ -130,6 +131,7 @@ class _Check:
         self._files()
         self._quarantine()
         self._totals()
+        self._texts()
         self._unused()
         self._strays()
         self.report.seconds = time.monotonic() - begun
@@ -260,6 +262,13 @@ class _Check:
             if repair:
                 self._inspection.correct_facets(site_id)
             self._found(Finding("wrong-count", f"{rows} counts of site {site_id}"), mended=repair)
+
+    def _texts(self) -> None:
+        repair = self._options.repair
+        if lacking := self._text_index.missing(repair=repair):
+            self._found(Finding("text-index", f"{lacking} series"), mended=repair)
+        if self._options.heal:
+            self._text_index.retry()  # what could not be read may be there again
 
     def _unused(self) -> None:
         for page in self._inspection.unused_objects():

@@ -19,6 +19,7 @@ from filmroom.model.search import (
     Days,
     Equipment,
     FoundPatient,
+    FoundStudy,
     Page,
     Range,
     SimpleSearch,
@@ -267,9 +268,28 @@ def answer_pieces(
         "species": _counts(summary.species),
         "maxTimepoints": summary.latest,
         "minTimepoints": summary.earliest,
-        "sort": f"{page.sort}-{'descending' if page.descending else 'ascending'}",
+        "sort": sort_name(page),
     }
     yield text + b"]," + _encode(whole)[1:]
+
+
+def sort_name(page: Page) -> str:
+    """Return how an answer names its order."""
+    return f"{page.sort}-{'descending' if page.descending else 'ascending'}"
+
+
+def study_identifiers(
+    studies: Iterable[FoundStudy], *, with_modalities: bool = False
+) -> list[dict[str, Any]]:
+    """Return studies and series by their internal numbers."""
+    found = []
+    for study in studies:
+        entry: dict[str, Any] = {"seriesIdentifiers": study.series}
+        if with_modalities:
+            pairs = zip(study.series, study.modalities, strict=True)
+            entry["seriesAndModality"] = [{"seriesId": key, "modality": modality} for key, modality in pairs]
+        found.append(entry | {"studyIdentifier": study.id})
+    return found
 
 
 def _counts(counts: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -277,13 +297,6 @@ def _counts(counts: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _patient(patient: FoundPatient, *, authorized: bool, with_modalities: bool) -> dict[str, Any]:
-    studies = []
-    for study in patient.studies:
-        entry: dict[str, Any] = {"seriesIdentifiers": study.series}
-        if with_modalities:
-            pairs = zip(study.series, study.modalities, strict=True)
-            entry["seriesAndModality"] = [{"seriesId": key, "modality": modality} for key, modality in pairs]
-        studies.append(entry | {"studyIdentifier": study.id})
     return {
         "subjectId": patient.patient_id,
         "project": patient.collection,
@@ -295,5 +308,5 @@ def _patient(patient: FoundPatient, *, authorized: bool, with_modalities: bool) 
         "totalNumberOfStudies": patient.total_studies,
         "totalNumberOfSeries": patient.total_series,
         **({"authorized": 1} if authorized else {}),
-        "studyIdentifiers": studies,
+        "studyIdentifiers": study_identifiers(patient.studies, with_modalities=with_modalities),
     }

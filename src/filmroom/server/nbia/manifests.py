@@ -58,6 +58,14 @@ async def manifest(service: Service, call: Call) -> Response:
     return await manifest_of(service, call, _series(service, call), include_annotation=annotation)
 
 
+def restrictions_of(restricted: bool) -> Response:  # noqa: FBT001 - the answer itself
+    """Answer whether series that a search found exclude commercial use, as clients know it."""
+    return Response(
+        b"yes" if restricted else b"no",
+        headers={"Content-Type": "application/text" if restricted else MANIFEST},
+    )
+
+
 async def manifest_of(
     service: Service, call: Call, series: Iterator[str], *, include_annotation: bool
 ) -> Response:

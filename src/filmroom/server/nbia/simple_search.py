@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from filmroom.catalog.simple_search import Found
 from filmroom.model.search import Page, SimpleSearch
-from filmroom.server.nbia.manifests import manifest_of
+from filmroom.server.nbia.manifests import manifest_of, restrictions_of
+from filmroom.server.nbia.pieces import json_of
 from filmroom.server.service import Call, Service
-from filmroom.wire.operation import JSON, MANIFEST
 from filmroom.wire.simple_search import answer_pieces, read_page, read_search
 
 
@@ -28,30 +28,17 @@ async def patients(service: Service, call: Call) -> Response:
     """``getSimpleSearch``: a page of patients, and counts over all that were found."""
     search, page = _asked(service, call)
 
-    def begin() -> tuple[bytes, bytes | None, Iterator[bytes]]:
+    def pieces() -> Iterator[bytes]:
         found = _find(service, call, search)
-        pieces = answer_pieces(
+        yield from answer_pieces(
             found.patients(page),
             found.summary(),
             page,
             authorized=call.operation.version == "v4",
             with_modalities=search.all_modalities,
         )
-        return next(pieces), next(pieces, None), pieces
 
-    # One trip to the thread pool for most answers; only long pages come in pieces.
-    first, second, rest = await service.in_thread(begin)
-    if second is None:
-        return Response(first, media_type=JSON)
-
-    async def body() -> AsyncIterator[bytes]:
-        yield first
-        piece: bytes | None = second
-        while piece is not None:
-            yield piece
-            piece = await service.next_of(rest)
-
-    return StreamingResponse(body(), media_type=JSON)
+    return await json_of(service, pieces())
 
 
 async def manifest(service: Service, call: Call) -> Response:
@@ -67,8 +54,6 @@ async def manifest(service: Service, call: Call) -> Response:
 async def restrictions(service: Service, call: Call) -> Response:
     """``getRestrictionsForSimpleSearch``: ``yes`` when a series of the page excludes commercial use."""
     search, page = _asked(service, call)
-    restricted = await service.in_thread(lambda: _find(service, call, search).excludes_commercial(page))
-    return Response(
-        b"yes" if restricted else b"no",
-        headers={"Content-Type": "application/text" if restricted else MANIFEST},
+    return restrictions_of(
+        await service.in_thread(lambda: _find(service, call, search).excludes_commercial(page))
     )

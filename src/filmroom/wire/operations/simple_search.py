@@ -8,6 +8,18 @@ from filmroom.wire.operation import JSON, MANIFEST, TEXT, Operation
 from filmroom.wire.parameters import Parameter
 from filmroom.wire.simple_search import CRITERIA
 
+PAGE_PARAMETERS: tuple[Parameter, ...] = (
+    Parameter("start", "", help="how many patients to pass over; 0 where it is missing", example="0"),
+    Parameter("size", "", help="how many patients to give; 10 where it is missing", example="10"),
+    Parameter(
+        "sortField",
+        "",
+        help="collection, subject, study, series, totalNumberOfStudies or totalNumberOfSeries; others mean "
+        "collection",
+        example="subject",
+    ),
+    Parameter("sortDirection", "", help="ascending, else descending", example="ascending"),
+)
 _FIELDS: tuple[Parameter, ...] = (
     Parameter(
         "criteriaType0",
@@ -24,16 +36,7 @@ _FIELDS: tuple[Parameter, ...] = (
     Parameter("fromDay0", "", help="first day of a TimePointCriteria", example="0"),
     Parameter("toDay0", "", help="its last day", example="90"),
     Parameter("eventType0", "", help="the event that its days are counted from", example="DIAGNOSIS"),
-    Parameter("start", "", help="how many patients to pass over; 0 where it is missing", example="0"),
-    Parameter("size", "", help="how many patients to give; 10 where it is missing", example="10"),
-    Parameter(
-        "sortField",
-        "",
-        help="collection, subject, study, series, totalNumberOfStudies or totalNumberOfSeries; others mean "
-        "collection",
-        example="subject",
-    ),
-    Parameter("sortDirection", "", help="ascending, else descending", example="ascending"),
+    *PAGE_PARAMETERS,
     Parameter("tool", "", help="name of the calling program; not looked at", example="portal"),
 )
 _OF_THE_PAGE = "Of the page that start and size name."

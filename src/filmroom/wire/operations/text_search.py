@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from filmroom.wire.operation import JSON, MANIFEST, TEXT, Operation
+from filmroom.wire.operations.simple_search import PAGE_PARAMETERS
 from filmroom.wire.parameters import Parameter
 
 _TEXT = Parameter(
@@ -13,17 +14,6 @@ _TEXT = Parameter(
     required=True,
     help='words that must all be there; "a phrase", begin*, one OR other',
     example="lung nodule",
-)
-_PAGE = (
-    Parameter("start", "", help="place of the first patient, from 0 (default)", example="0"),
-    Parameter("size", "", help="patients at most; default 10", example="10"),
-    Parameter(
-        "sortField",
-        "",
-        help="collection (default), subject, totalNumberOfStudies or totalNumberOfSeries",
-        example="subject",
-    ),
-    Parameter("sortDirection", "", help="ascending; everything else means descending", example="ascending"),
 )
 _ALL = Operation(
     "getTextSearch",
@@ -43,7 +33,7 @@ TEXT_SEARCH_OPERATIONS: tuple[Operation, ...] = (
     replace(
         _ALL,
         name="getTextSearchPaged",
-        parameters=(_TEXT, *_PAGE),
+        parameters=(_TEXT, *PAGE_PARAMETERS),
         summary="A page of the patients whose series hold some words",
         action="text_search_page",
     ),
