@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,14 @@ def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL, one per test process."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL of one test alone, to be stopped and started."""
+    with running_postgres() as server:
+        yield server
+        server.start()
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +118,22 @@ def pair(request: pytest.FixtureRequest) -> str:
 def archive_address(pair: str, make_address: MakeAddress, tmp_path: Path) -> ArchiveAddress:
     """The address of an archive to be made, on either pair."""
     return make_address(pair, tmp_path / "archive")
+
+
+@pytest.fixture
+def run_client() -> Callable[..., Any]:
+    """Run a client: ``run_client(python, script, *arguments, folder=…)`` gives its last line: JSON."""
+
+    def run(python: str, script: str, *arguments: str | Path, folder: Path) -> Any:
+        command = [python, "-c", script, *map(str, arguments)]
+        environment = {**os.environ, "HOME": str(folder)}
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
 
 
 @pytest.hookimpl(wrapper=True)
