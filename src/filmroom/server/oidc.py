@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from filmroom.errors import AccessDenied, ProviderUnavailable
 from filmroom.server.endpoint import OPERATION_KEY, REQUEST_ID_KEY
-from filmroom.server.errors import error_response
+from filmroom.server.errors import POLICY_PATH, error_response
 from filmroom.server.login import NOT_KEPT, client_address, token_answer
 from filmroom.server.logs import get_logger
 from filmroom.server.oidc_options import OidcOptions
@@ -153,6 +153,7 @@ def _token_page(login: str, token: str, seconds: int) -> str:
         f"<code>export FILMROOM_TOKEN={shown}</code></p>"
         "<p>In a notebook: <code>Client(ADDRESS, token=getpass())</code>, and paste it.</p>"
         "<p>In any program, with each request: <code>Authorization: Bearer TOKEN</code></p>"
+        f'<p><a href="{POLICY_PATH}">Agreements</a> of restricted data are accepted with it, too.</p>'
         f"<p>It ends with <code>POST {escape(LOGOUT_PATHS[0])}</code>, sent with it.</p>",
     )
 

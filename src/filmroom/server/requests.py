@@ -47,7 +47,7 @@ class RequestRecorder:
                 headers = MutableHeaders(raw=message["headers"])
                 headers["X-Request-ID"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
-                headers["Link"] = ", ".join(filter(None, (headers.get("Link"), self._links)))
+                headers["Link"] = ", ".join([*headers.getlist("Link"), self._links])
                 if headers.get("content-type", "").startswith("text/html"):
                     headers.setdefault("Content-Security-Policy", _INERT)
                 message["headers"] = headers.raw
