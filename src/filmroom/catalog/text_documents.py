@@ -63,18 +63,27 @@ def index_fields(connection: sa.Connection, series_keys: Iterable[int], moment: 
 
 def mark_waiting(connection: sa.Connection, condition: sa.ColumnElement[bool], moment: dt.datetime) -> None:
     """Let series be indexed anew, in the background; ``condition`` is on ``series``."""
-    connection.execute(
-        sa.update(series_text)
-        .where(series_text.c.series_key.in_(sa.select(series.c.id).where(condition)))
-        .values(
-            waiting_since=sa.func.coalesce(series_text.c.waiting_since, moment),
-            # Whoever is at it has seen the values of before.
-            leased_by=None,
-            lease_expires=None,
-            attempts=0,
-            problem=None,
-        )
+    # Locked in the order of the keys, as everybody does it: so nobody waits for each other.
+    affected = connection.scalars(
+        sa.select(series_text.c.series_key)
+        .select_from(series_text.join(series, series.c.id == series_text.c.series_key))
+        .where(condition)
+        .order_by(series_text.c.series_key)
+        .with_for_update(of=series_text)
     )
+    for keys in chunks(list(affected)):
+        connection.execute(
+            sa.update(series_text)
+            .where(series_text.c.series_key.in_(keys))
+            .values(
+                waiting_since=sa.func.coalesce(series_text.c.waiting_since, moment),
+                # Whoever is at it has seen the values of before.
+                leased_by=None,
+                lease_expires=None,
+                attempts=0,
+                problem=None,
+            )
+        )
 
 
 def rewrite(

@@ -24,6 +24,7 @@ from filmroom.model.text_search import TextIndexState
 
 MOST_ATTEMPTS = 3
 _KEYS = 20_000
+_WAITS = series_text.c.waiting_since.is_not(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +52,21 @@ class TextIndex:
     def state(self) -> TextIndexState:
         """Return how far the index is."""
         with self._database.reading() as connection:
-            total = connection.scalar(sa.select(sa.func.count()).select_from(series))
             waiting, since = connection.execute(
-                sa.select(sa.func.count(), sa.func.min(series_text.c.waiting_since)).where(
-                    series_text.c.waiting_since.is_not(None)
-                )
+                sa.select(sa.func.count(), sa.func.min(series_text.c.waiting_since)).where(_WAITS)
             ).one()
             unreadable = connection.scalar(
                 sa.select(sa.func.count()).select_from(series_text).where(series_text.c.problem.is_not(None))
             )
             behind = (clock(connection) - since).total_seconds() if since is not None else 0.0
-        return TextIndexState(int(total or 0), waiting, int(unreadable or 0), max(behind, 0.0))
+        return TextIndexState(waiting, int(unreadable or 0), max(behind, 0.0))
 
     def lease(self, worker: str, most: int, seconds: int) -> list[Unread]:
         """Give the series that wait longest, and that nobody works on, to a worker for ``seconds``."""
+        with self._database.reading() as connection:
+            # Who finds nothing to do stands in no writer's way.
+            if connection.execute(sa.select(sa.literal(1)).where(_WAITS).limit(1)).one_or_none() is None:
+                return []
         with self._database.writing(in_turn=False) as connection:
             moment = clock(connection)
             is_free = sa.or_(
@@ -74,7 +76,7 @@ class TextIndex:
             )
             waiting = (
                 sa.select(series_text.c.series_key, series_text.c.attempts)
-                .where(series_text.c.waiting_since.is_not(None), is_free)
+                .where(_WAITS, is_free)
                 .order_by(series_text.c.waiting_since, series_text.c.series_key)
                 .limit(most)
                 .with_for_update(skip_locked=True)
@@ -111,7 +113,7 @@ class TextIndex:
                 statement = sa.select(series_text.c.series_key).where(
                     series_text.c.series_key.in_(keys),
                     series_text.c.leased_by == worker,
-                    series_text.c.waiting_since.is_not(None),
+                    _WAITS,
                 )
                 held += connection.scalars(statement.order_by(series_text.c.series_key).with_for_update())
             mine = [key for key in held if key in readings]

@@ -65,12 +65,12 @@ def index(
                 warnings.simplefilter("ignore")
                 while count := indexer.step():
                     show(count)
-        _tell(work.state())
+        _tell(work.state(), catalog.counts()["series"])
 
 
-def _tell(state: TextIndexState) -> None:
-    known = state.series - state.waiting - state.unreadable
-    say(f"{known} of {state.series} series are indexed.")
+def _tell(state: TextIndexState, series: int) -> None:
+    known = series - state.waiting - state.unreadable
+    say(f"{known} of {series} series are indexed.")
     if state.waiting:
         say(f"{state.waiting} wait, the first of them for {state.behind:.0f} s.")
     if state.unreadable:

@@ -100,12 +100,11 @@ class TextHit:
 
 @dataclass(frozen=True, slots=True)
 class TextIndexState:
-    """How far the index is: series in all, those whose files were not read yet and those that cannot be.
+    """How far the index is: series whose files were not read yet, and those whose files cannot be read.
 
     ``behind``: seconds for which the first of those that wait has been waiting.
     """
 
-    series: int
     waiting: int
     unreadable: int
     behind: float

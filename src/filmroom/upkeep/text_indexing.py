@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
+import time
 from collections.abc import Callable
 
 from filmroom.catalog import Catalog
 from filmroom.catalog.text_documents import distinct_values
 from filmroom.catalog.text_index import Reading, Unread
 from filmroom.dicom.text import clean
-from filmroom.errors import InvalidInput, StoreError, StoreUnavailable
+from filmroom.errors import StoreUnavailable
 from filmroom.model.entities import StoredInstance
 from filmroom.store.content import ContentReader
 from filmroom.upkeep.stored_tags import stored_tags
 
-LEASE_SECONDS = 600
-
-
-def worker_name() -> str:
-    """Return a name that no other worker has."""
-    return f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
+_LEASE_SECONDS = 600
+_STEP_SECONDS = 60
+"""After so long, what was read is stored: far from the end of the lease."""
 
 
 class TextIndexer:
@@ -31,7 +27,7 @@ class TextIndexer:
         """:param at_once: series of one lease and of one transaction."""
         self._index = catalog.text_index()
         self._reader = reader
-        self._worker = worker_name()
+        self._worker = secrets.token_hex(16)
         self._at_once = at_once
 
     def step(self, between: Callable[[], bool] = lambda: True) -> int:
@@ -40,14 +36,14 @@ class TextIndexer:
         :param between: called after each file; the step ends early when it returns False.
         :raises StoreUnavailable: when the store does not answer; what was read so far is indexed.
         """
-        leased = self._index.lease(self._worker, self._at_once, LEASE_SECONDS)
+        leased = self._index.lease(self._worker, self._at_once, _LEASE_SECONDS)
         if not leased:
             return 0
-        readings: dict[int, Reading] = {}
+        begun, readings = time.monotonic(), dict[int, Reading]()
         try:
             for unread in leased:
                 readings[unread.series_key] = self._read(unread)
-                if not between():
+                if not between() or time.monotonic() - begun > _STEP_SECONDS:
                     break
         finally:
             # Also what stands before an error: it is worth keeping.
@@ -61,8 +57,8 @@ class TextIndexer:
             return Reading(list(_values(self._reader, unread.instance)))
         except StoreUnavailable:
             raise
-        except (InvalidInput, StoreError) as error:
-            return Reading(problem=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever one file breaks, the next one can be read
+            return Reading(problem=f"{type(error).__name__}: {error}")
 
 
 def _values(reader: ContentReader, stored: StoredInstance) -> list[str]:
