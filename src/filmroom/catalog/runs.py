@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,12 +143,27 @@ def open_runs(connection: sa.Connection) -> list[OpenRun]:
 # -- batches -----------------------------------------------------------------------------------------------
 
 
-def add_batch(connection: sa.Connection, run_id: int, sources: Sequence[Any], *, shared: bool = True) -> int:
-    """Add an open batch and return its id."""
+def add_batch(
+    connection: sa.Connection,
+    run_id: int,
+    sources: Sequence[Any],
+    *,
+    shared: bool = True,
+    again: bool = False,
+) -> int:
+    """Add an open batch and return its id. See ``Catalog.add_batch``."""
+    packed = _packed(list(sources))
+    if again:
+        last = connection.execute(
+            sa.select(ingest_batch.c.id, ingest_batch.c.sources)
+            .where(ingest_batch.c.run_id == run_id)
+            .order_by(ingest_batch.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        if last is not None and last.sources == packed:
+            return int(last.id)
     made = connection.execute(
-        sa.insert(ingest_batch).values(
-            run_id=run_id, state="open", shared=shared, sources=_packed(list(sources))
-        )
+        sa.insert(ingest_batch).values(run_id=run_id, state="open", shared=shared, sources=packed)
     ).inserted_primary_key
     assert made is not None  # noqa: S101
     return int(made[0])
@@ -249,12 +264,29 @@ def release(connection: sa.Connection, worker: str) -> None:
     connection.execute(_owned(worker).values(owner_expires=clock(connection)))
 
 
+def release_others(connection: sa.Connection, worker: str, kept: Collection[int]) -> None:
+    """Give back the batches that a worker holds but for those that it knows of."""
+    connection.execute(
+        _held(worker)
+        .where(ingest_batch.c.id.not_in(kept))
+        .values(state="open", leased_by=None, lease_expires=None)
+    )
+
+
 def _held(worker: str) -> sa.Update:
     return sa.update(ingest_batch).where(ingest_batch.c.leased_by == worker, ingest_batch.c.state == "leased")
 
 
 def _owned(worker: str) -> sa.Update:
     return sa.update(ingest_run).where(ingest_run.c.owner == worker, ingest_run.c.finished.is_(None))
+
+
+def finished_by(connection: sa.Connection, batch_id: int) -> str | None:
+    """Return who finished a batch, None where it is not done."""
+    statement = sa.select(ingest_batch.c.leased_by).where(
+        ingest_batch.c.id == batch_id, ingest_batch.c.state == "done"
+    )
+    return connection.scalar(statement)
 
 
 def check_lease(connection: sa.Connection, batch_id: int, worker: str) -> None:

@@ -20,6 +20,7 @@ from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Bystander, Candidate, Refused
 from filmroom.ingest.content import Content
 from filmroom.ingest.packing import TaskPacks, delivery_order
+from filmroom.ingest.patience import patiently
 from filmroom.model.entities import (
     Assignment,
     IncomingInstance,
@@ -206,7 +207,7 @@ class _Task:
     def _store_group(self) -> None:
         group, self._waiting, self._waiting_bytes = self._waiting, [], 0
         try:
-            known = self._catalog.known_digests([item.sop_uid for item in group])
+            known = patiently(lambda: self._catalog.known_digests([item.sop_uid for item in group]))
             for item in group:
                 self._take(item, known.get(item.sop_uid))
         finally:

@@ -10,6 +10,7 @@ from filmroom.errors import LeaseLost
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Bystander
 from filmroom.ingest.check import Checked
+from filmroom.ingest.patience import patiently
 from filmroom.ingest.report import BatchRecord, CollectionTouched, IngestReport, ReportFile
 from filmroom.model.entities import ItemOutcome
 from filmroom.store.base import Store
@@ -41,25 +42,31 @@ class Committer:
 
         Returns False when the batch was given to another worker meanwhile: then nothing of it is kept.
         """
-        done = BatchRecord(self._helper or "")
+        # What the latest attempt did, which holds if it turns out to have been committed.
+        latest: list[Sequence[ItemOutcome]] = []
 
-        def record(outcomes: Sequence[ItemOutcome]) -> dict[str, Any]:
-            _note(done, checked, outcomes)
-            return done.as_json()
+        def record(outcomes: Sequence[ItemOutcome]) -> dict[str, Any] | None:
+            latest[:] = [outcomes]
+            return self._done(checked, outcomes).as_json() if self._helper else None
+
+        def attempt() -> Sequence[ItemOutcome]:
+            return self._catalog.commit_batch(
+                batch_id, checked.incoming, checked.refusals, worker=worker, record=record
+            )
+
+        def again() -> Sequence[ItemOutcome]:
+            try:
+                return attempt()
+            except LeaseLost:
+                if not latest or self._catalog.finished_by(batch_id) != worker:
+                    raise
+                return latest[0]
 
         try:
-            outcomes = self._catalog.commit_batch(
-                batch_id,
-                checked.incoming,
-                checked.refusals,
-                worker=worker,
-                record=record if self._helper else None,
-            )
+            outcomes = patiently(attempt, again)
         except LeaseLost:
             self._delete(checked.keys)
             return False
-        if not self._helper:
-            _note(done, checked, outcomes)
         in_vain = {
             item.location.key
             for item, outcome in zip(checked.incoming, outcomes, strict=True)
@@ -68,11 +75,16 @@ class Committer:
         # What is in quarantine already, from the same source, keeps its first copy.
         in_vain |= {refusal.copy_key for refusal in checked.refusals if refusal.copy_key is not None}
         self._delete(sorted(in_vain))
-        self.absorb(done)
+        self.absorb(self._done(checked, outcomes))
         return True
 
+    def _done(self, checked: Checked, outcomes: Sequence[ItemOutcome]) -> BatchRecord:
+        done = BatchRecord(self._helper or "")
+        _note(done, checked, outcomes)
+        return done
+
     def _delete(self, keys: Sequence[str]) -> None:
-        for key in self._catalog.unreferenced(keys):
+        for key in patiently(lambda: self._catalog.unreferenced(keys)):
             self._store.delete(key)
 
     def absorb(self, done: BatchRecord) -> None:
@@ -88,7 +100,7 @@ class Committer:
 
     def note_collections(self, rules: Rules) -> None:
         """Note access and licence of what was touched, as they are now."""
-        now = {entry.name: entry for entry in self._catalog.collections()}
+        now = {entry.name: entry for entry in patiently(self._catalog.collections)}
         for entry in self._report.collections.values():
             collection = now[entry.collection]
             entry.access = collection.access

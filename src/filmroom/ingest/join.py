@@ -21,6 +21,7 @@ from filmroom.ingest.content import close_archives
 from filmroom.ingest.interrupt import interruptible
 from filmroom.ingest.journal import Journal, JournaledStore, sweep
 from filmroom.ingest.load import lease_seconds, process_count, work_folder
+from filmroom.ingest.patience import patiently
 from filmroom.ingest.plan import Plan, helper_name, host_of
 from filmroom.ingest.readers import Readers, Workplace
 from filmroom.ingest.report import IngestReport
@@ -128,7 +129,7 @@ class _Helper:
 
     def _next(self) -> tuple[OpenRun, Plan] | None:
         """Return an ingest that is alive or has work left, and whose files and store this machine has."""
-        for run in self.catalog.open_runs():
+        for run in patiently(self.catalog.open_runs):
             if run.id in self._helped or not (run.alive or run.unfinished):
                 continue
             plan = Plan.of_text(run.plan)
@@ -187,7 +188,7 @@ class _Helper:
                 self.catalog.release_leases(self.leases.worker)
                 break
             else:
-                now = next((run for run in self.catalog.open_runs() if run.id == bench.run_id), None)
+                now = next((run for run in patiently(self.catalog.open_runs) if run.id == bench.run_id), None)
                 if now is None:
                     break
                 if not now.alive and not now.unfinished:

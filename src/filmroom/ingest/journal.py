@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from filmroom.errors import ArchiveInUse
+from filmroom.ingest.patience import patiently
 from filmroom.store.base import ObjectStat, Store
 
 
@@ -84,7 +85,8 @@ def _locked(descriptor: int) -> bool:
 
 def sweep(journal: Journal, catalog: KnowsReferences, store: Store) -> None:
     """Delete what a run wrote and never committed, and forget its notes."""
-    for key in catalog.unreferenced(journal.keys()):
+    keys = journal.keys()
+    for key in patiently(lambda: catalog.unreferenced(keys)):
         store.delete(key)
     journal.clear()
 

@@ -30,6 +30,7 @@ from filmroom.ingest.containers import container_kind
 from filmroom.ingest.content import close_archives
 from filmroom.ingest.interrupt import interruptible
 from filmroom.ingest.journal import Journal, JournaledStore, sweep, sweep_abandoned
+from filmroom.ingest.patience import patiently
 from filmroom.ingest.plan import Plan, new_proof, owner_name
 from filmroom.ingest.readers import Readers, Workplace
 from filmroom.ingest.report import BatchRecord, IngestReport, ReportFile, State
@@ -212,7 +213,7 @@ class _Run:
                 sweep(self.journal, self.catalog, self.store)
             self.committer.note_collections(self.plan.rules)
             self._end("complete")
-            self.catalog.end_run(run.id, self.report.summary())
+            patiently(lambda: self.catalog.end_run(run.id, self.report.summary()))
         self.journal.finish()
         return self.report
 
@@ -262,7 +263,7 @@ class _Run:
                 bench.step()
             elif not self._scanning:
                 # What is left is with helpers; whatever they let go of comes back here.
-                if not self.catalog.unfinished_batches(bench.run_id):
+                if not patiently(lambda: self.catalog.unfinished_batches(bench.run_id)):
                     break
                 self._absorb_helpers(bench.run_id)
                 stop.wait(PATIENCE)
@@ -303,7 +304,8 @@ class _Run:
     def _add(self, bench: Workbench, batches: Sequence[Sequence[Candidate]]) -> int:
         for batch in batches:
             rows = [candidate.row() for candidate in batch]
-            self.catalog.add_batch(bench.run_id, rows, shared=not batch[0].spooled)
+            add = partial(self.catalog.add_batch, bench.run_id, rows, shared=not batch[0].spooled)
+            patiently(add, partial(add, again=True))
             bench.tell()
         return len(batches)
 
@@ -314,7 +316,7 @@ class _Run:
             self.spool.release(candidate.path)
 
     def _absorb_helpers(self, run_id: int) -> None:
-        for batch_id, record in self.catalog.batch_records(run_id, self._known):
+        for batch_id, record in patiently(lambda: list(self.catalog.batch_records(run_id, self._known))):
             self._known.add(batch_id)
             done = BatchRecord.of_json(record)
             self.committer.absorb(done)

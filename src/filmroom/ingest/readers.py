@@ -19,6 +19,7 @@ from pathlib import Path
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Candidate
 from filmroom.ingest.check import Checked, Checker
+from filmroom.ingest.patience import patiently
 from filmroom.settings import ArchiveAddress
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def check_candidates(place: Workplace, candidates: Sequence[Candidate]) -> Check
 
     checker = _checkers.get(place)
     if checker is None:
-        catalog = Catalog.open(place.address.database_url)
+        catalog = patiently(lambda: Catalog.open(place.address.database_url))
         store = JournaledStore(open_store(place.address.store_url), Path(place.journal_folder))
         checker = _checkers[place] = Checker(catalog, store, place.rules, place.spool_folder)
     return checker.check(candidates)

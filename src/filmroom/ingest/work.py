@@ -9,6 +9,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from filmroom.catalog import Catalog, Refusal
 from filmroom.errors import FilmroomError
@@ -18,6 +19,7 @@ from filmroom.ingest.candidates import Candidate, Refused
 from filmroom.ingest.check import QUARANTINE_PREFIX, Checked
 from filmroom.ingest.commit import Committer
 from filmroom.ingest.content import Content
+from filmroom.ingest.patience import patiently
 from filmroom.ingest.readers import Pending, Readers, merged
 from filmroom.store.base import Store
 
@@ -103,7 +105,9 @@ class Workbench:
         enough = len(self._waiting) >= 2 * self.readers.processes + 2
         if (enough and not self.readers.undecided) or time.monotonic() < self._look_again:
             return False
-        batch = self.catalog.lease_batch(self.run_id, self.leases.worker, self.leases.seconds)
+        held = [item.batch_id for item in self._waiting if isinstance(item, _BatchEnd)]
+        lease = partial(self.catalog.lease_batch, self.run_id, self.leases.worker, self.leases.seconds)
+        batch = patiently(lease, partial(lease, held=held))
         if batch is None:
             self._look_again = time.monotonic() + PATIENCE
             return False

