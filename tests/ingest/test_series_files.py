@@ -213,15 +213,16 @@ def test_what_fsck_says_of_them(filled: Filled) -> None:
     filled.add(filled.file("c.log", b"third"))
     store = open_store(filled.address.store_url)
     with filled.catalog() as catalog:
-        keys = {file.name: file.location.key for file in catalog.series_files().of(filled.uid)}
-    store.delete(keys["a.xml"])
+        places = {file.name: file.location for file in catalog.series_files().of(filled.uid)}
+    store.delete(places["a.xml"].key)
     for name, content in (("b.log", b"secund"), ("c.log", b"third")):
-        store.delete(keys[name])
-        store.write(keys[name], [content])
-    assert filled.fsck(repair=True) == [
-        ("changed-time", "mended") if kind == "changed-time" else (kind, "left")
-        for kind in ("series-file", "series-file", "changed-time")
-    ]
+        store.delete(places[name].key)
+        store.write(places[name].key, [content])
+    expected = [("series-file", "left"), ("series-file", "left")]
+    # A store whose times are whole seconds may not tell that it was written again.
+    if store.stat(places["c.log"].key).modified_ns != places["c.log"].modified_ns:
+        expected.append(("changed-time", "mended"))
+    assert filled.fsck(repair=True) == expected
     remove_files(filled.address, filled.uid, ["a.xml", "b.log"])
     filled.add(filled.folder / "a.xml", filled.folder / "b.log")
     assert filled.fsck() == []

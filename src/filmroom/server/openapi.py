@@ -28,6 +28,7 @@ _OTHER_ANSWERS: dict[Action, dict[str, str]] = {
     "tags": {"404": "There is no such object, or it may not be seen."},
     "servlet": {
         "403": "The series is unknown or may not be had.",
+        "429": "Too many passwords were wrong.",
         "460": "A series of the list may not be had without a login.",
         "461": "The password is wrong.",
         "462": "A series of the list is unknown or may not be had.",
