@@ -48,9 +48,9 @@ class _Columns:
     def arrays(self) -> list[NDArray[Any]]:
         return [getattr(self, each.name) for each in dataclasses.fields(self)]
 
-    def taken(self, which: NDArray[Any]) -> Self:
-        """Return the rows that a mask or an order names."""
-        return type(self)(*(array[which] for array in self.arrays()))
+    def part(self, first: int, last: int) -> Self:
+        """Return the rows from ``first`` to before ``last``, as a view of these."""
+        return type(self)(*(array[first:last] for array in self.arrays()))
 
 
 _KINDS: dict[str, type[np.generic]] = {
@@ -149,19 +149,30 @@ class Holdings:
 
     def replaced(self, keys: Sequence[int], patients: Patients, series: Series) -> Holdings:
         """Return these holdings with what patients have now; who is not in ``patients`` has nothing."""
-        if not len(self.patients.key):
-            return Holdings.of(patients, series, self.words)
-        staying = ~np.isin(self.patients.key, np.asarray(keys, np.int64))
-        old_patients, old_series = self.patients, self.series
-        if not staying.all():
-            old_patients, old_series = old_patients.taken(staying), old_series.taken(staying[self.slot])
-        owner = np.concatenate(
-            (np.repeat(old_patients.key, old_patients.series), np.repeat(patients.key, patients.series))
+        new = Holdings.of(patients, series, self.words)
+        changed = np.unique(np.asarray(keys, np.int64))
+        if not len(changed):
+            return self
+        # Pieces of the old and the new by turns: one pass over the columns, whichever patients changed.
+        old_from, old_to = _places(self.patients.key, changed)
+        new_from, new_to = _places(patients.key, changed)
+        begins = np.flatnonzero(np.concatenate((np.ones(1, np.bool_), old_from[1:] != old_to[:-1])))
+        ends = np.concatenate((begins[1:], np.asarray([len(changed)]))) - 1
+        pieces: list[tuple[Holdings, int, int]] = []
+        kept = 0
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+            pieces += (self, kept, int(old_from[begin])), (new, int(new_from[begin]), int(new_to[end]))
+            kept = int(old_to[end])
+        pieces.append((self, kept, len(self.patients.key)))
+        return Holdings.of(
+            Patients.joined([each.patients.part(first, last) for each, first, last in pieces]),
+            Series.joined(
+                [each.series.part(each.starts[first], each.starts[last]) for each, first, last in pieces]
+            ),
+            self.words,
         )
-        all_patients = Patients.joined((old_patients, patients))
-        all_series = Series.joined((old_series, series))
-        # Mostly the newest patients change, and everything is in order as it comes.
-        if (all_patients.key[1:] < all_patients.key[:-1]).any():
-            all_patients = all_patients.taken(np.argsort(all_patients.key, kind="stable"))
-            all_series = all_series.taken(np.argsort(owner, kind="stable"))
-        return Holdings.of(all_patients, all_series, self.words)
+
+
+def _places(held: Keys, keys: Keys) -> tuple[Keys, Keys]:
+    """Return where each of some keys begins and ends; twice where it would be, for one that is not held."""
+    return np.searchsorted(held, keys), np.searchsorted(held, keys, "right")

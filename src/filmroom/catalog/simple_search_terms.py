@@ -93,24 +93,23 @@ class Phrases(Terms):
     def telling(self, descriptions: Iterable[str]) -> Bools:
         """Return by number whether a text has one of some words or ``"phrases in quotes"``.
 
-        Whole words count, in whatever case; ``*`` in a word stands for any letters and digits. A
-        description without a word finds nothing.
+        Whole words count, in whatever case; ``*`` in a word stands for any letters and digits. Words that
+        no space parts, as in ``T2-weighted``, are a phrase. A description without a word finds nothing.
         """
         found = np.zeros(len(self._folded), np.bool_)
         for description in descriptions:
             for phrase, word in re.findall(r'"([^"]*)"|([^\s"]+)', description.upper()):
-                parts = (phrase or word).split()
                 words = re.findall(r"[\w*]+", phrase or word)
                 if any(each.strip(_ANY) for each in words):
-                    found[self._having(words, parts)] = True
+                    found[self._having(words)] = True
         return found
 
-    def _having(self, words: Sequence[str], parts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the numbers of the texts in which the parts follow each other, by the words in them."""
+    def _having(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """Return the numbers of the texts in which some words follow each other."""
         candidates = reduce(np.intersect1d, (self._holding(word) for word in words))
-        if [*words] == [*parts] and len(words) == 1:
+        if len(words) == 1:
             return candidates
-        phrase = r"\W+".join(_pattern(part, r"\w") for part in parts)
+        phrase = r"\W+".join(_pattern(word, r"\w") for word in words)
         told = re.compile(rf"(?<!\w){phrase}(?!\w)")
         return np.asarray([each for each in candidates.tolist() if told.search(self._folded[each])], np.int64)
 
