@@ -77,7 +77,8 @@ def operations_page() -> str:
     parts.append(_login_section())
     for operation in OPERATIONS:
         parts.append(f"\n## {operation.version or 'unversioned'} {operation.name}\n\n{operation.summary}\n\n")
-        parts.append(f"`{operation.method} {operation.path}`{_elsewhere(operation)}\n\n")
+        methods = " or ".join(f"`{method}`" for method in operation.methods if method != "HEAD")
+        parts.append(f"{methods} `{operation.path}`{_elsewhere(operation)}\n\n")
         rows = [
             (f"`{p.name}`" + (" *" if p.required else ""), p.help, f"`{p.example}`" if p.example else "")
             for p in operation.parameters
