@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from filmroom.catalog import Catalog, pages
+from filmroom.catalog import Catalog, pages, series_pages
 from filmroom.catalog.schema import access_grant, account, account_group, membership, protection_element
 from filmroom.catalog.schema import protection_group as groups
 from filmroom.catalog.schema import series as series_table
@@ -132,8 +132,10 @@ def test_a_patient_of_two_sites_is_one_row(catalog: Catalog, make: Make) -> None
 def test_long_answers_come_in_pages_without_loss(
     catalog: Catalog, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, size in (("_FIRST_PAGE", 3), ("_PAGE", 5), ("_IDS", 5)):
-        monkeypatch.setattr(pages, name, size)
+    for module, names in ((pages, ("_PAGE", "_IDS")), (series_pages, ("_PAGE",))):
+        monkeypatch.setattr(module, "_FIRST_PAGE", 3)
+        for name in names:
+            monkeypatch.setattr(module, name, 5)
     incoming = [make(f"9.{n}", series=f"5.{n}", study=f"6.{n % 7}", patient=f"P{n % 11}") for n in range(7)]
     incoming += [
         make(f"8.{n}", series=f"4.{n}", study=f"3.{n}", patient=f"P{n}", collection=f"C{n % 2}")

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database, chunks
-from filmroom.catalog.pages import Row, paged
+from filmroom.catalog.pages import Page, Row, paged
 from filmroom.catalog.schema import collection, instance, patient, series, site, study
 from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM, first_sop_class
 from filmroom.catalog.visible import reviewed_series, visible_series
@@ -108,7 +108,7 @@ def _in_order(
     database: Database,
     uids: Sequence[str],
     find: Callable[[sa.Connection, Sequence[str]], dict[str, Row]],
-) -> Iterator[list[Row]]:
+) -> Iterator[Page]:
     """Yield what is found of some series, in their order."""
     for some in chunks(uids):
         with database.reading() as connection:
@@ -117,7 +117,7 @@ def _in_order(
             yield [found[uid] for uid in some if uid in found]
 
 
-def read(database: Database, query: BulkQuery, visible: VisibleSet) -> Iterator[list[Row]]:
+def read(database: Database, query: BulkQuery, visible: VisibleSet) -> Iterator[Page]:
     """Yield the rows that answer a question, in pages; no page is empty."""
     match query:
         case q.FindSeriesRecords():

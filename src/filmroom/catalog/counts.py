@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from filmroom.catalog.database import Database
 from filmroom.catalog.facets import mask_of
-from filmroom.catalog.pages import Row, same_text
+from filmroom.catalog.pages import Page, same_text
 from filmroom.catalog.schema import collection, facet, patient, series, site
 from filmroom.catalog.series_rows import SERIES_FROM
 from filmroom.catalog.visible import granted_site, visible_series
@@ -73,7 +73,7 @@ def _from_series(query: CountValues, visible: VisibleSet) -> sa.Select[Any]:
     )
 
 
-def read(database: Database, query: CountValues, visible: VisibleSet) -> Iterator[list[Row]]:
+def read(database: Database, query: CountValues, visible: VisibleSet) -> Iterator[Page]:
     """Yield one page of values and counts, or none."""
     if "" in (query.collection, query.modality, query.body_part_examined):
         return

@@ -56,6 +56,17 @@ def _prepare_sqlite(engine: sa.Engine, begin: str) -> None:
         connection.exec_driver_sql(begin)
 
 
+def _prepare_postgres(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        # Our statements are short pages for many viewers at once. Compiling one, or starting processes to
+        # share it, takes longer than answering it.
+        connection.autocommit = True
+        connection.execute("SET jit = off")
+        connection.execute("SET max_parallel_workers_per_gather = 0")
+        connection.autocommit = False
+
+
 def lock_file(descriptor: int) -> None:
     """Take an exclusive lock on an open file, waiting for it; the lock dies with the process."""
     if sys.platform == "win32":
@@ -112,6 +123,7 @@ class Database:
                 max_overflow=32,
                 pool_pre_ping=True,
             )
+            _prepare_postgres(self._read)
         else:
             raise InvalidInput(f"A catalogue lies in SQLite or PostgreSQL, not in {self.backend!r}.")
 

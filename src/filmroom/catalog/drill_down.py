@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database, chunks
-from filmroom.catalog.pages import Row
+from filmroom.catalog.pages import Page, Row
 from filmroom.catalog.schema import collection, instance, patient, series, site, study
 from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM, first_sop_class
 from filmroom.catalog.visible import visible_series
@@ -59,7 +59,7 @@ class DrillDown:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def studies(self, named: Sequence[int] | Sequence[str], visible: VisibleSet) -> Iterator[list[Row]]:
+    def studies(self, named: Sequence[int] | Sequence[str], visible: VisibleSet) -> Iterator[Page]:
         """Yield studies by date and UID, in pages; each has its named series, by number as text.
 
         :param named: internal numbers of series, or Series Instance UIDs.
@@ -83,7 +83,7 @@ class DrillDown:
                 keys = []
         yield from self._study_page(keys, visible)
 
-    def _study_page(self, keys: list[int], visible: VisibleSet) -> Iterator[list[Row]]:
+    def _study_page(self, keys: list[int], visible: VisibleSet) -> Iterator[Page]:
         """Yield the studies of some series as one page, or none; no study is of two pages."""
         statement = sa.select(*_SERIES).select_from(SERIES_FROM).where(visible_series(visible))
         found: dict[int, Row] = {}
@@ -98,7 +98,7 @@ class DrillDown:
         if studies:
             yield [_study(members) for members in studies.values()]
 
-    def images(self, named: Sequence[int], visible: VisibleSet) -> Iterator[list[Row]]:
+    def images(self, named: Sequence[int], visible: VisibleSet) -> Iterator[Page]:
         """Yield the images of some series by instance number, missing ones first, in pages.
 
         :param named: internal numbers of series.

@@ -10,7 +10,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database, chunks
-from filmroom.catalog.pages import Row, same_text
+from filmroom.catalog.pages import Page, same_text
 from filmroom.catalog.schema import collection, instance, patient, series, study
 from filmroom.catalog.series_rows import SERIES_FROM
 from filmroom.catalog.visible import visible_series
@@ -72,7 +72,7 @@ def _joined(level: Level, parents: dict[int, tuple[int, int]], digests: dict[int
     return joined_digest(joined_digest(below) for below in patients.values())
 
 
-def read(database: Database, query: HierarchyDigest, visible: VisibleSet) -> Iterator[list[Row]]:
+def read(database: Database, query: HierarchyDigest, visible: VisibleSet) -> Iterator[Page]:
     """Yield one row ``{"md5": hexadecimal}``; nothing where nothing is found or asked."""
     chosen = _chosen(query)
     if chosen is None:

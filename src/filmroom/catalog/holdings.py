@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database
-from filmroom.catalog.pages import Row, in_collection, paged, same_text, whole
+from filmroom.catalog.pages import Page, paged, same_text, sites_of, whole
 from filmroom.catalog.schema import collection, facet, instance, licence, patient, series, site, study
 from filmroom.catalog.series_rows import SERIES_FROM
 from filmroom.catalog.visible import granted_site, visible_series
@@ -76,7 +76,7 @@ def _sites(visible: VisibleSet) -> sa.Select[Any]:
     )
 
 
-def _sites_of_series(database: Database, uids: tuple[str, ...], visible: VisibleSet) -> Iterator[list[Row]]:
+def _sites_of_series(database: Database, uids: tuple[str, ...], visible: VisibleSet) -> Iterator[Page]:
     statement = (
         sa.select(site.c.collection_id)
         .select_from(series.join(site, site.c.id == series.c.site_id))
@@ -97,7 +97,7 @@ def _licences(visible: VisibleSet) -> sa.Select[Any]:
     return sa.select(licence).where(licence.c.id.in_(used)).order_by(licence.c.long_name)
 
 
-def _species(database: Database, visible: VisibleSet) -> Iterator[list[Row]]:
+def _species(database: Database, visible: VisibleSet) -> Iterator[Page]:
     seen = (
         sa.select(sa.literal(1))
         .where(series.c.patient_key == patient.c.id, visible_series(visible))
@@ -132,10 +132,10 @@ def _described(query: q.FindDescribed, visible: VisibleSet) -> sa.Select[Any]:
     )
 
 
-def _equipment(query: q.FindEquipment, visible: VisibleSet) -> sa.Select[Any]:
+def _equipment(database: Database, query: q.FindEquipment, visible: VisibleSet) -> sa.Select[Any]:
     conditions = [visible_series(visible)]
     if query.collection is not None:
-        conditions.append(in_collection(query.collection))
+        conditions.append(series.c.site_id.in_(sites_of(database, query.collection)))
     for name in ("modality", "body_part_examined"):
         value = getattr(query, name)
         if value is not None:
@@ -176,7 +176,7 @@ def _time_points(visible: VisibleSet) -> sa.Select[Any]:
     )
 
 
-def read(database: Database, query: q.Query, visible: VisibleSet) -> Iterator[list[Row]]:
+def read(database: Database, query: q.Query, visible: VisibleSet) -> Iterator[Page]:
     """Yield the rows that answer a question, in pages; no page is empty.
 
     :raises TypeError: for a question that is not of this module.
@@ -197,7 +197,7 @@ def read(database: Database, query: q.Query, visible: VisibleSet) -> Iterator[li
         case q.FindDescribed():
             yield from whole(database, _described(query, visible))
         case q.FindEquipment():
-            yield from whole(database, _equipment(query, visible))
+            yield from whole(database, _equipment(database, query, visible))
         case q.FindOneInstance():
             yield from whole(database, _one_instance(query, visible))
         case q.TimePoints():

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database, chunks, insert_returning_ids
-from filmroom.catalog.pages import Row, by_ids
+from filmroom.catalog.pages import Page, by_ids
 from filmroom.catalog.schema import account, series
 from filmroom.catalog.schema_lists import shared_list, shared_list_entry
 from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM
@@ -41,8 +41,9 @@ class Lists:
         owner = visible.viewer.account_id
         if owner is None:
             raise LoginRequired("A list belongs to an account.")
-        with self._database.writing() as connection:
+        with self._database.reading() as connection:
             _check_series(connection, new.series_instance_uids, visible)
+        with self._database.writing() as connection:
             if _find(connection, new.name) is not None:
                 raise IdentityConflict(f"There is a list {new.name!r} already.")
             owned = sa.select(sa.func.count()).where(shared_list.c.account_id == owner)
@@ -87,7 +88,7 @@ class Lists:
                 entries=tuple(ListEntry(*entry) for entry in entries),
             )
 
-    def rows(self, name: str, visible: VisibleSet) -> tuple[int, Iterator[list[Row]]]:
+    def rows(self, name: str, visible: VisibleSet) -> tuple[int, Iterator[Page]]:
         """Return a list's id and the pages of its series that the viewer may see, in the list's order.
 
         :raises NotFound: as :meth:`find`.

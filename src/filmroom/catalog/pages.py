@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database
-from filmroom.catalog.schema import collection, series, site
+from filmroom.catalog.schema import collection, site
 
 Row = dict[str, Any]
+Page = Sequence[Row]
 
 _FIRST_PAGE = 200
 _PAGE = 5_000
@@ -25,10 +26,14 @@ def same_text(column: sa.ColumnElement[Any], value: str) -> sa.ColumnElement[boo
     return sa.func.upper(column) == sa.func.upper(value)
 
 
-def in_collection(value: str) -> sa.ColumnElement[bool]:
-    """Condition on ``series``: resolved through the few sites, so that the index on the site is used."""
-    sites = sa.select(site.c.id).select_from(site.join(collection)).where(same_text(collection.c.name, value))
-    return series.c.site_id.in_(sites)
+def sites_of(database: Database, name: str) -> list[int]:
+    """Return the ids of the sites of a collection, named in any case.
+
+    Statements get the ids themselves: then the engine knows how few series these are and how to find them.
+    """
+    statement = sa.select(site.c.id).select_from(site.join(collection))
+    with database.reading() as connection:
+        return list(connection.scalars(statement.where(same_text(collection.c.name, name))))
 
 
 def _page(database: Database, statement: sa.Select[Any]) -> list[Row]:
@@ -40,7 +45,7 @@ def _page(database: Database, statement: sa.Select[Any]) -> list[Row]:
 
 def paged(
     database: Database, statement: sa.Select[Any], keys: tuple[sa.ColumnElement[Any], ...]
-) -> Iterator[list[Row]]:
+) -> Iterator[Page]:
     """Walk a statement by key, page by page, each page in a transaction of its own.
 
     The keys, in this order, are columns of the statement, never NULL, and together unique.
@@ -59,7 +64,7 @@ def paged(
         size = _PAGE
 
 
-def whole(database: Database, statement: sa.Select[Any]) -> Iterator[list[Row]]:
+def whole(database: Database, statement: sa.Select[Any]) -> Iterator[Page]:
     """Give what a statement finds as one page, or none."""
     rows = _page(database, statement)
     if rows:
@@ -68,7 +73,7 @@ def whole(database: Database, statement: sa.Select[Any]) -> Iterator[list[Row]]:
 
 def by_ids(
     database: Database, ids: sa.Select[tuple[int]], statement: sa.Select[Any], key: sa.ColumnElement[int]
-) -> Iterator[list[Row]]:
+) -> Iterator[Page]:
     """Find the ids in order first, then their rows page by page, each page in a transaction of its own.
 
     For filters whose answer is in another order than the index that serves them: sorting ids once is much
@@ -89,7 +94,7 @@ def by_ids(
         start, size = start + size, _IDS
 
 
-def chained(pages: Iterator[Iterator[list[Row]]], key: str) -> Iterator[list[Row]]:
+def chained(pages: Iterator[Iterator[Page]], key: str) -> Iterator[Page]:
     """Merge several ordered walks into one ordered walk; a single one passes through as it is."""
     walks = list(pages)
     if len(walks) == 1:

@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filmroom.catalog import bulk, counts, hierarchy, holdings
+from filmroom.catalog import bulk, counts, hierarchy, holdings, series_pages
 from filmroom.catalog.database import Database
 from filmroom.catalog.facets import value_statement
-from filmroom.catalog.pages import Row, by_ids, chained, in_collection, paged, same_text, whole
+from filmroom.catalog.pages import Page, Row, by_ids, chained, same_text, sites_of, whole
 from filmroom.catalog.schema import collection, instance, patient, series, site, study
 from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM, first_sop_class
 from filmroom.catalog.visible import visible_series
@@ -35,25 +35,21 @@ def _midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time())
 
 
-def _of_patient(patient_id: str) -> sa.ColumnElement[bool]:
-    return series.c.patient_key.in_(
-        sa.select(patient.c.id).where(same_text(patient.c.patient_id, patient_id))
-    )
+def _is_patient(patient_id: str) -> sa.ScalarSelect[int]:
+    """Return the keys of the patients with an ID, of which each collection can have one."""
+    keys = sa.select(patient.c.id).where(same_text(patient.c.patient_id, patient_id))
+    return keys.scalar_subquery()
 
 
 def _of_study(uid: str) -> sa.ColumnElement[bool]:
     return series.c.study_key.in_(sa.select(study.c.id).where(study.c.study_instance_uid == uid))
 
 
-def _all_series(visible: VisibleSet) -> sa.Select[Any]:
-    return sa.select(*SERIES_COLUMNS).select_from(SERIES_FROM).where(visible_series(visible))
-
-
 def _series_filters(query: q.FindSeries) -> list[sa.ColumnElement[bool]]:
     """Return the conditions on ``series`` beyond collection and visibility."""
     conditions = _released(query)
     if query.patient_id is not None:
-        conditions.append(_of_patient(query.patient_id))
+        conditions.append(series.c.patient_key.in_(_is_patient(query.patient_id)))
     if query.study_instance_uid is not None:
         conditions.append(_of_study(query.study_instance_uid))
     if query.series_instance_uid is not None:
@@ -68,22 +64,20 @@ def _series_filters(query: q.FindSeries) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-def _read_series(database: Database, query: q.FindSeries, visible: VisibleSet) -> Iterator[list[Row]]:
+def _read_series(database: Database, query: q.FindSeries, visible: VisibleSet) -> Iterator[Page]:
     """List series in the order of their UIDs: along an index where one has that order, else by ids."""
-    rows, order = _all_series(visible), (series.c.series_instance_uid,)
     filters = _series_filters(query)
-    if filters:
-        if query.collection is not None:
-            filters.append(in_collection(query.collection))
-        ids = sa.select(series.c.id).where(visible_series(visible), *filters).order_by(*order)
-        yield from by_ids(database, ids, rows.add_columns(series.c.id.label("_id")), series.c.id)
-    elif query.collection is None:
-        yield from paged(database, rows, order)
+    sites = None if query.collection is None else sites_of(database, query.collection)
+    if query.series_instance_uid is not None or (sites is None and not filters):
+        in_sites = [] if sites is None else [series.c.site_id.in_(sites)]
+        yield from series_pages.walk(database, visible, *filters, *in_sites)
+    elif filters:
+        if sites is not None:
+            filters.append(series.c.site_id.in_(sites))
+        ids = sa.select(series.c.id).where(visible_series(visible), *filters)
+        yield from series_pages.of_ids(database, visible, series_pages.ids_in_order(database, ids))
     else:
-        sites = sa.select(site.c.id).select_from(site.join(collection))
-        with database.reading() as connection:
-            found = list(connection.scalars(sites.where(same_text(collection.c.name, query.collection))))
-        walks = (paged(database, rows.where(series.c.site_id == site_id), order) for site_id in found)
+        walks = (series_pages.walk(database, visible, series.c.site_id == site_id) for site_id in sites or ())
         yield from chained(walks, "series_instance_uid")
 
 
@@ -105,23 +99,44 @@ _PERSON: tuple[sa.ColumnElement[Any], ...] = (
 )
 
 
-def _patient_ids(query: q.FindPatients, visible: VisibleSet) -> sa.Select[tuple[int]]:
-    """Return the statement for the ids of the patients with a matching series, in the order of the answer."""
+def _seen(
+    database: Database, query: q.FindPatients | q.FindStudies, visible: VisibleSet, key: sa.Column[int]
+) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on patients, or on studies joined with them, that a query sets.
+
+    :param key: what ``series`` calls them: ``patient_key`` or ``study_key``.
+    """
+    conditions: list[sa.ColumnElement[bool]] = []
     filters = _released(query)
-    if query.modality is not None:
-        filters.append(same_text(series.c.modality, query.modality))
     if query.collection is not None:
-        filters.append(in_collection(query.collection))
-    found = sa.select(series.c.patient_key).where(visible_series(visible), *filters).distinct()
+        sites = sites_of(database, query.collection)
+        conditions.append(patient.c.site_id.in_(sites))
+        if filters:
+            filters.append(series.c.site_id.in_(sites))
+    if query.patient_id is not None:
+        conditions.append(same_text(patient.c.patient_id, query.patient_id))
+    own = patient.c.id if key is series.c.patient_key else study.c.id
+    if filters:
+        # From the index on the days of release; those found are few where the day is recent.
+        conditions.append(own.in_(sa.select(key).where(visible_series(visible), *filters)))
+        filters = []
+    modality = getattr(query, "modality", None)
+    if modality is not None:
+        filters.append(same_text(series.c.modality, modality))
+    # Otherwise asked of each patient or study, which ends with the first of its series.
+    one = sa.select(sa.literal(1)).where(key == own, visible_series(visible), *filters)
+    return [*conditions, one.correlate(patient, study).exists()]
+
+
+def _patient_ids(database: Database, query: q.FindPatients, visible: VisibleSet) -> sa.Select[tuple[int]]:
+    """Return the statement for the ids of the patients with a matching series, in the order of the answer."""
     statement = (
         sa.select(patient.c.id)
         .select_from(patient.join(site).join(collection))
-        .where(patient.c.id.in_(found) if filters else _has_visible_series(visible))
+        .where(*_seen(database, query, visible, series.c.patient_key))
     )
-    if query.patient_id is not None:
-        statement = statement.where(same_text(patient.c.patient_id, query.patient_id))
-        if query.exact_patient_id:
-            statement = statement.where(patient.c.patient_id == query.patient_id)
+    if query.exact_patient_id and query.patient_id is not None:
+        statement = statement.where(patient.c.patient_id == query.patient_id)
     return statement.order_by(patient.c.patient_id, collection.c.name, patient.c.id)
 
 
@@ -130,20 +145,19 @@ def _has_visible_series(visible: VisibleSet) -> sa.ColumnElement[bool]:
     return seen.correlate(patient).exists()
 
 
-def _read_studies(database: Database, query: q.FindStudies, visible: VisibleSet) -> Iterator[list[Row]]:
-    conditions = [visible_series(visible), *_released(query)]
-    if query.collection is not None:
-        conditions.append(in_collection(query.collection))
-    if query.patient_id is not None:
-        conditions.append(_of_patient(query.patient_id))
+def _read_studies(database: Database, query: q.FindStudies, visible: VisibleSet) -> Iterator[Page]:
+    conditions = _seen(database, query, visible, series.c.study_key)
     if query.study_instance_uid is not None:
-        conditions.append(_of_study(query.study_instance_uid))
-    matching = sa.select(series.c.study_key).where(*conditions).distinct().subquery()
-    ids = (
-        sa.select(study.c.id)
-        .select_from(matching.join(study, study.c.id == matching.c.study_key))
-        .order_by(study.c.study_instance_uid)
+        conditions.append(study.c.study_instance_uid == query.study_instance_uid)
+    # Found first and sorted then: asked for both, an engine would rather read every study in order.
+    found = (
+        sa.select(study.c.id, study.c.study_instance_uid)
+        .select_from(study.join(patient, patient.c.id == study.c.patient_key))
+        .where(*conditions)
+        .cte("found")
+        .prefix_with("MATERIALIZED")
     )
+    ids = sa.select(found.c.id).order_by(found.c.study_instance_uid)
     # The count is of all visible series of a study, whatever the release filter found it by.
     counted = (
         sa.select(sa.func.count())
@@ -206,7 +220,7 @@ def acquisition_order() -> tuple[sa.ColumnElement[Any], ...]:
     )
 
 
-def _read_values(database: Database, query: q.FindValues, visible: VisibleSet) -> Iterator[list[Row]]:
+def _read_values(database: Database, query: q.FindValues, visible: VisibleSet) -> Iterator[Page]:
     statement = value_statement(query, visible)
     if statement is None:
         return
@@ -224,7 +238,7 @@ def _read_values(database: Database, query: q.FindValues, visible: VisibleSet) -
         yield rows
 
 
-def _read_patients(database: Database, query: q.FindPatients, visible: VisibleSet) -> Iterator[list[Row]]:
+def _read_patients(database: Database, query: q.FindPatients, visible: VisibleSet) -> Iterator[Page]:
     rows = (
         sa.select(
             *_PERSON,
@@ -238,7 +252,7 @@ def _read_patients(database: Database, query: q.FindPatients, visible: VisibleSe
     )
     # A patient of two sites of one collection is two rows here and one on the wire.
     before = None
-    for page in by_ids(database, _patient_ids(query, visible), rows, patient.c.id):
+    for page in by_ids(database, _patient_ids(database, query, visible), rows, patient.c.id):
         kept = []
         for row in page:
             pair = (row["patient_id"], row["collection"])
@@ -249,7 +263,7 @@ def _read_patients(database: Database, query: q.FindPatients, visible: VisibleSe
             yield kept
 
 
-_ELSEWHERE: dict[type[q.Query], Callable[[Database, Any, VisibleSet], Iterator[list[Row]]]] = {
+_ELSEWHERE: dict[type[q.Query], Callable[[Database, Any, VisibleSet], Iterator[Page]]] = {
     q.CountValues: counts.read,
     q.FindSeriesRecords: bulk.read,
     q.FindRetrieverSeries: bulk.read,
@@ -259,7 +273,7 @@ _ELSEWHERE: dict[type[q.Query], Callable[[Database, Any, VisibleSet], Iterator[l
 }
 
 
-def read(database: Database, query: q.Query, visible: VisibleSet) -> Iterator[list[Row]]:
+def read(database: Database, query: q.Query, visible: VisibleSet) -> Iterator[Page]:
     """Yield the rows that answer a question, in pages; no page is empty."""
     match query:
         case q.FindValues():

@@ -158,6 +158,15 @@ series = Table(
     UniqueConstraint("series_instance_uid"),
     Index("ix_series_site_id_visibility_modality", "site_id", "visibility", "modality"),
     Index("ix_series_site_id_series_instance_uid", "site_id", "series_instance_uid"),
+    # What is new in a collection, with the patients and studies that it is of.
+    Index(
+        "ix_series_site_id_visibility_date_released",
+        "site_id",
+        "visibility",
+        "date_released",
+        "patient_key",
+        "study_key",
+    ),
 )
 Index("ix_series_upper_modality", func.upper(series.c.modality))
 Index("ix_series_date_released", series.c.date_released)

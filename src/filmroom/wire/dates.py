@@ -21,8 +21,9 @@ def timestamp_text(value: dt.date) -> str:
     """Return ``yyyy-MM-dd HH:mm:ss.S``: one digit of fraction, more only where they are not zero."""
     if not isinstance(value, dt.datetime):
         return f"{value.isoformat()} 00:00:00.0"
-    fraction = f"{value.microsecond:06d}".rstrip("0") or "0"
-    return f"{value.replace(microsecond=0, tzinfo=None).isoformat(' ')}.{fraction}"
+    # Of an answer's cells half are moments, and those of a submission differ from series to series.
+    text = (value if value.tzinfo is None else value.replace(tzinfo=None)).isoformat(" ")
+    return text.rstrip("0") if value.microsecond else f"{text}.0"
 
 
 @lru_cache(_CACHED)

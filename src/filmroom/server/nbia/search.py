@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -17,7 +17,7 @@ from filmroom.wire.views import View
 # An answer that ends within this many bytes is sent whole, with its length.
 _WHOLE = 64 * 1024
 
-Pages = Iterator[list[dict[str, Any]]]
+Pages = Iterator[Sequence[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)

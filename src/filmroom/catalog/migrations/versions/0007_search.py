@@ -35,6 +35,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("series_key", name=op.f("pk_series_geometry")),
     )
     _fill(geometry)
+    op.create_index(
+        "ix_series_site_id_visibility_date_released",
+        "series",
+        ["site_id", "visibility", "date_released", "patient_key", "study_key"],
+    )
 
 
 def _fill(geometry: sa.Table) -> None:
