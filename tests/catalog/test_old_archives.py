@@ -26,6 +26,7 @@ from filmroom.catalog.schema import metadata
 from filmroom.errors import SchemaMismatch
 from filmroom.model.access import Scope, VisibleSet
 from filmroom.model.queries import FindSeries, FindValues
+from filmroom.model.search import Range, SimpleSearch
 from filmroom.testing.services import PostgresServer
 
 pytestmark = [
@@ -170,3 +171,26 @@ def test_an_upgraded_archive_answers_as_it_did(old: str) -> None:
         again = catalog.begin_run("0" * 64, "{}", "here o", 60)
         assert again.resumed
         assert list(catalog.batches(again.id, "done")) == []
+
+
+def test_simple_search_finds_what_was_there_before(old: str) -> None:
+    """By the values of instances, which are gathered when an archive is upgraded."""
+    spacings = {1: 0.1 + 0.2, 2: 0.7, 3: None}
+    with contextlib.closing(Database(old)) as database, database.writing() as connection:
+        tables = sa.MetaData()
+        tables.reflect(connection)
+        instance = tables.tables["instance"]
+        for number, spacing in spacings.items():
+            of_number = sa.update(instance).where(instance.c.instance_number == number)
+            connection.execute(of_number.values(pixel_spacing=spacing, slice_thickness=5.0))
+    Catalog.upgrade(old)
+    with Catalog.open(old) as catalog:
+        searches = catalog.searches()
+
+        def found(**criteria: Any) -> int:
+            return searches.find(SimpleSearch(**criteria), VisibleSet()).summary().patients
+
+        assert found() == 2
+        assert found(pixel_spacings=(Range(0.1 + 0.2, 0.1 + 0.2),)) == 2
+        assert found(pixel_spacings=(Range(0.31, 0.69),)) == 0
+        assert found(slice_thicknesses=(Range(5, 5),), pixel_spacings=(Range(0.7, None),)) == 2
