@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations, cycle
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-Kind = Literal["values", "filtered values", "look-up", "list", "whole list", "other"]
+Kind = Literal["values", "filtered values", "look-up", "list", "whole list", "simple search", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,49 @@ def _others(one: Mapping[str, Any], some: list[str]) -> Iterator[Question]:
     )
 
 
+_CRITERIA: tuple[tuple[dict[str, str], ...], ...] = (
+    # Each in forms: with the field names of the API, but for their numbers. Wide ones, which find much.
+    ({"criteriaType": "CollectionCriteria", "value": "nlst"},),
+    ({"criteriaType": "SpeciesCriteria", "value": "337915000"},),
+    ({"criteriaType": "ImageModalityCriteria", "value": "CT"},),
+    (
+        {"criteriaType": "ImageModalityCriteria", "value": "PT"},
+        {"criteriaType": "ModalityAndedSearchCriteria", "value": "all"},
+    ),
+    ({"criteriaType": "AnatomicalSiteCriteria", "value": "CHEST"},),
+    (
+        {"criteriaType": "PatientSexCriteria", "value": "Null"},
+        {"criteriaType": "PatientSexCriteria", "value": "F"},
+    ),
+    ({"criteriaType": "ManufacturerCriteria", "value": "SIEMENS"},),
+    ({"criteriaType": "ModelCriteria", "value": "GE MEDICAL SYSTEMS||LightSpeed16"},),
+    ({"criteriaType": "DateRangeCriteria", "fromDate": "06-01-2024", "toDate": "12-01-2025"},),
+    ({"criteriaType": "PatientAgeRangeCriteria", "from": "040Y", "to": "080Y"},),
+    ({"criteriaType": "PixelSpacingRangeCriteria", "from": "0", "to": "1"},),
+    ({"criteriaType": "SliceThicknessRangeCriteria", "to": "5"},),
+    ({"criteriaType": "DescriptionCriteria", "value": 'axial lung* "chest ct"'},),
+    ({"criteriaType": "PatientCriteria", "value": "1*"},),
+    ({"criteriaType": "StudyCriteria", "value": "1.3.6.1.4.1.14519.5.2.1.7009.2403.3*"},),
+    ({"criteriaType": "SeriesCriteria", "value": "1.3.6.1.4.1.14519.5.2.1.7009.2403.3*"},),
+    ({"criteriaType": "MinNumberOfStudiesCriteria", "value": "0"},),
+    ({"criteriaType": "MinNumberOfStudyDatesCriteria", "value": "1"},),
+    ({"criteriaType": "PhantomCriteria", "value": "1"},),
+    ({"criteriaType": "ThirdPartyAnalysis", "value": "NO"},),
+    ({"criteriaType": "ExcludeCommercialCriteria", "value": "YES"},),
+    ({"criteriaType": "TimePointCriteria", "eventType": "DIAGNOSIS", "fromDay": "0"},),
+)
+
+
+def searches() -> Iterator[Question]:
+    """Yield simple searches: the first page by every two types of criteria, in changing order."""
+    sorts = cycle(("collection", "subject", "study", "totalNumberOfSeries"))
+    for one, other in combinations(_CRITERIA, 2):
+        form = {"start": "0", "size": "10", "sortField": next(sorts), "sortDirection": "ascending"}
+        for number, fields in enumerate((*one, *other)):
+            form |= {f"{name}{number}": value for name, value in fields.items()}
+        yield Question("simple search by two criteria", "simple search", "v4/getSimpleSearch", form, "POST")
+
+
 WHOLE_LISTS: tuple[Question, ...] = (
     Question("all series, v4", "whole list", "v4/getSeries", sql="SELECT * FROM series ORDER BY 1"),
     Question("all series, v1", "whole list", "v1/getSeries"),
@@ -243,6 +287,9 @@ ASKED_ELSEWHERE = {
     # Bytes and headers of files: measured with real files by the sections on delivery.
     *("getImage", "getImageWithMD5Hash", "getDCMImage", "getSingleImage", "getDicomTags"),
     *("getDicomTagsByImageID", "getSOPInstanceUIDs", "getM5HashForImage", "getMD5HashForImage"),
+    # Simple search by another name, and what follows from it.
+    *("getSimpleSearchWithModalityAndBodyPartPaged", "getManifestForSimpleSearch"),
+    "getRestrictionsForSimpleSearch",
     # Nothing of the catalogue is read.
     *("getUserAgreementTxt", "getAllSOPClassDefinition", "hostName"),
 }
