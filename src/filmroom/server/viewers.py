@@ -65,7 +65,7 @@ async def viewer_of(
 async def viewer_of_token(service: Service, token: str) -> Viewer:
     """Return whose token it is.
 
-    :raises AccessDenied: when it is not valid. :raises ProviderUnavailable: when a provider's cannot be checked.
+    :raises AccessDenied: when it is not valid. :raises ProviderUnavailable: when it cannot be checked.
     """
     if is_guest_token(token):
         return PUBLIC
