@@ -40,9 +40,9 @@ NAMES = [
     "rtdose_rle.dcm",
     "rtplan.dcm",
     "liver_1frame.dcm",
-    "reportsi.dcm",
+    "waveform_ecg.dcm",
 ]
-DRAWN = [name for name in NAMES if not name.startswith(("rtplan", "liver", "reportsi"))]
+DRAWN = [name for name in NAMES if not name.startswith(("rtplan", "liver", "waveform"))]
 
 
 @dataclass(frozen=True)
@@ -201,9 +201,9 @@ REFUSALS: list[tuple[dict[str, str], str]] = [
     ({"presentationSeriesUID": "1.2"}, "presentationSeriesUID not supported by NBIA"),
     ({"anonymize": "yes"}, "anonymize not supported: objects come as they are stored"),
     *(
-        ({name: bad}, f"{name} is not valid, should be an integer between 1 and 8192")
+        ({name: bad}, f"{name} is not valid, should be an integer between 1 and 4096")
         for name in ("rows", "columns")
-        for bad in ("0", "-5", "8193", "", "1e3", "99999999999999999999")
+        for bad in ("0", "-5", "4097", "", "1e3", "99999999999999999999")
     ),
     *(
         ({"frameNumber": bad}, "Frame Number is not valid, needs to be a positive integer")

@@ -6,6 +6,7 @@ Decoders read what anybody may have sent in. What one of them breaks is a proces
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 
@@ -37,6 +38,8 @@ def draw(path: str, offset: int, size: int, options: PictureOptions) -> bytes:
 
 
 def _confine() -> None:
+    # Before NumPy is loaded: its library would reserve memory for a thread on every core.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)
     if sys.platform == "linux":
         import resource

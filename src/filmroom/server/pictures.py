@@ -12,7 +12,7 @@ from dataclasses import astuple
 import anyio
 import anyio.to_process
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from filmroom.errors import MissingExtra, NoPicture
 from filmroom.model.entities import StoredInstance
@@ -27,6 +27,8 @@ _log = get_logger("filmroom.pictures")
 _SECONDS = 30
 _LARGEST_FILE = 512 * 1024 * 1024
 """Bytes of an object that has to be put into a file first: a remote one, or one that lies deflated."""
+_MOST_WAITING = 64
+"""Requests that wait for their turn to be drawn."""
 _GENERATION = 1
 """Raised when pictures of the same objects come to look different."""
 # What a viewer may see can change any time: a kept picture is asked about before it is shown again.
@@ -46,6 +48,8 @@ async def picture_answer(
     headers = {"ETag": _entity_tag(instance, options), **_KEPT}
     if choose_answer("GET", request.headers, headers["ETag"], 1).status == 304:
         return Response(status_code=304, headers=headers)
+    if service.drawing.statistics().tasks_waiting >= _MOST_WAITING:
+        return PlainTextResponse("Too many pictures are asked for; try again.", 503, {"Retry-After": "2"})
     # Bounds files, processes and the memory of both.
     async with service.drawing:
         content = await _drawn(service, instance, options)

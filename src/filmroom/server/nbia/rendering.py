@@ -27,7 +27,7 @@ _UNSUPPORTED = {
     "presentationUID": "presentationUID not supported by NBIA",
     "presentationSeriesUID": "presentationSeriesUID not supported by NBIA",
 }
-_MOST_PIXELS = 8_192
+_MOST_PIXELS = 4_096
 _MOST_FRAMES = 2**31 - 1
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})(?:[eE][+-]?[0-9]{1,2})?")
 
