@@ -14,6 +14,7 @@ from filmroom.cli.app import app
 from filmroom.cli.errors import EXIT_CODES
 from filmroom.model.attributes import ATTRIBUTES
 from filmroom.settings import SETTINGS
+from filmroom.testing.permissions import Answer, Caller, Standing, expected
 from filmroom.wire.login import LOGOUT_PATHS, TOKEN_ANSWER, TOKEN_FIELDS, TOKEN_PATHS
 from filmroom.wire.operations import OPERATIONS, ROOTS, Operation
 from filmroom.wire.operations.legacy import REPLACED_OPERATIONS
@@ -130,6 +131,48 @@ def migration_page() -> str:
     return "".join(parts)
 
 
+_MARKS = {
+    Standing.PUBLIC: "P",
+    Standing.DOWNLOADABLE: "12",
+    Standing.UNREVIEWED: "0",
+    Standing.GRANTED: "G",
+    Standing.SEALED: "S",
+}
+
+
+def permissions_page() -> str:
+    """Which series each operation shows to whom; the tests ask a server every one of these questions."""
+    head = ["operation", *(caller.value for caller in Caller)]
+    rows = [
+        (f"`{operation.label}`", *(_permission(operation, caller) for caller in Caller))
+        for operation in OPERATIONS
+    ]
+    marks = "".join(f"- **{mark}**: {standing.value}\n" for standing, mark in _MARKS.items())
+    return (
+        "# Who sees what\n\nWhich series each operation shows to whom. What is not shown is answered, to the "
+        "byte, as if it did not exist. The tests ask a server each of these questions about real series.\n\n"
+        + marks
+        + "- **(G)**: refused until the data usage agreement is accepted, with the address where to accept\n"
+        "- **401**: a valid token is needed\n- none: the answer tells nothing of a series\n\n"
+        "The grants are `NCIA.READ` on the collection of **G**. *Every role*: all roles of NBIA there and on "
+        "the public collection. Of these only `NCIA.READ` shows series, and "
+        "`NCIA.MANAGE_VISIBILITY_STATUS` the state of those in review.\n\n" + table(head, rows)
+    )
+
+
+def _permission(operation: Operation, caller: Caller) -> str:
+    answers = {standing: expected(operation, caller, standing) for standing in Standing}
+    if set(answers.values()) == {Answer.LOGIN}:
+        return "401"
+    asked = (Answer.SHOWN, Answer.AGREEMENT)
+    marks = [
+        mark if answers[standing] is Answer.SHOWN else f"({mark})"
+        for standing, mark in _MARKS.items()
+        if answers[standing] in asked
+    ]
+    return " ".join(marks) or "none"
+
+
 def _items(sentences: Iterable[str]) -> str:
     return "".join(f"- {sentence}\n" for sentence in sentences)
 
@@ -186,6 +229,7 @@ PAGES = {
     "attributes.md": attributes_page,
     "operations.md": operations_page,
     "migration.md": migration_page,
+    "permissions.md": permissions_page,
     "commands.md": commands_page,
 }
 

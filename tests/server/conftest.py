@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import http.client
@@ -27,6 +28,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from filmroom.catalog import Catalog
 from filmroom.catalog.schema import instance, series
+from filmroom.catalog.schema_access import token
+from filmroom.catalog.tokens import secret_digest
 from filmroom.model.access import Role, Scope, VisibleSet
 from filmroom.model.accounts import Grant, TokenLifetimes
 from filmroom.model.attributes import ATTRIBUTES
@@ -38,6 +41,7 @@ from filmroom.store import open_store
 from filmroom.store.content import ContentReader
 from filmroom.store.packs import PackWriter
 from filmroom.testing.live import running_server
+from filmroom.testing.permissions import OF_ACCOUNTS
 from filmroom.upkeep.text_indexing import TextIndexer
 from filmroom.wire.operations import OPERATIONS, ROOTS
 
@@ -46,7 +50,6 @@ AGREEMENT = "Be kind to the data."
 CLOSED_AGREEMENT = "The SECRET of series 1.2.99 is kept."
 BY_LABEL = {operation.label: operation for operation in OPERATIONS}
 GUEST = {"Authorization": "Bearer undefined"}
-OF_ACCOUNTS = {"make_list", "drop_list", "accept_agreement"}  # actions that the guest may not do
 
 CC_BY = Licence(
     "Creative Commons Attribution 4.0 International License", "CC BY 4.0", "https://example.org/by/4.0/"
@@ -208,19 +211,33 @@ class Answer:
         return re.sub(rb'"usageCount":[0-9]+', b"", body)
 
 
-def ask_server(url: str, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-    """Ask a server once, over a connection of its own; header names are written with ``_`` for ``-``."""
+@contextlib.contextmanager
+def connected(url: str) -> Iterator[http.client.HTTPConnection]:
+    """A connection to a server, for one question or many."""
     parts = urlsplit(url)
     assert parts.hostname
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
-    try:
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, given)
-        response = connection.getresponse()
-        body = response.read()
-        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
-    finally:
-        connection.close()
+    with contextlib.closing(http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)) as connection:
+        yield connection
+
+
+def ask_over(
+    connection: http.client.HTTPConnection,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    **headers: str,
+) -> Answer:
+    """Ask once; header names are written with ``_`` for ``-``."""
+    connection.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
+    response = connection.getresponse()
+    content = response.read()
+    return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, content)
+
+
+def ask_server(url: str, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+    """Ask a server once, over a connection of its own; header names are written with ``_`` for ``-``."""
+    with connected(url) as connection:
+        return ask_over(connection, path, method, body, **headers)
 
 
 @dataclass(frozen=True)
@@ -234,9 +251,11 @@ class Live:
     fetched_only: Made  # visibility 12
     hidden: Made  # visibility 0
     restricted: Made
+    sealed: Made
     tokens: dict[str, str] = field(default_factory=dict)
     """Access tokens: of the guest, of an account without and of two with a grant on ``restricted``, and of
-    ``newcomer``, which has the grant and has not accepted the agreement."""
+    ``newcomer``, which has the grant and has not accepted the agreement; of ``admin``, which has every role;
+    and one that has expired. Nobody else but ``keeper`` has a grant on ``sealed``."""
 
     agreement = AGREEMENT
 
@@ -262,9 +281,9 @@ class Live:
         """Make a shared list of one series, whatever its state, and return its name.
 
         It belongs to ``stranger`` where the series is public, to ``grantee`` where it is restricted, else to
-        ``member``.
+        ``keeper``, who asks nothing.
         """
-        login = {self.full: "stranger", self.restricted: "grantee"}.get(made, "member")
+        login = {self.full: "stranger", self.restricted: "grantee"}.get(made, "keeper")
         owner = self.archive.catalog.tokens().viewer(self.tokens[login])
         name = f"list of {made.series_uid} {next(_NUMBERS)}"
         new = NewList(name, (made.series_uid,))
@@ -297,37 +316,67 @@ class Live:
         **headers: str,
     ) -> Answer:
         """Send a request with these headers alone."""
+        with connected(self.url) as connection:
+            return self.send_over(connection, operation, params, method, path, **headers)
+
+    def send_over(
+        self,
+        connection: http.client.HTTPConnection,
+        operation: str,
+        params: dict[str, Any],
+        method: str = "",
+        path: str = "",
+        **headers: str,
+    ) -> Answer:
+        """Send a request over a connection that may serve for many."""
         row = BY_LABEL.get(operation)
         path = path or (row.path if row is not None else f"{ROOTS[0]}/{operation}")
         text = urlencode(params, doseq=True)
         if row is not None and row.method == "POST" and not method:
             headers = {"Content_Type": "application/x-www-form-urlencoded"} | headers
-            return ask_server(self.url, path, "POST", text.encode(), **headers)
-        return ask_server(self.url, f"{path}{'?' if text else ''}{text}", method or "GET", **headers)
+            return ask_over(connection, path, "POST", text.encode(), **headers)
+        return ask_over(connection, f"{path}{'?' if text else ''}{text}", method or "GET", **headers)
+
+    def connected(self) -> contextlib.AbstractContextManager[http.client.HTTPConnection]:
+        """A connection to the server, for many questions."""
+        return connected(self.url)
 
 
 def tokens_of(archive: Archive) -> dict[str, str]:
     """Make the accounts of the table of viewers, and log them in."""
     accounts = archive.catalog.accounts()
-    logins = ("stranger", "grantee", "member", "newcomer")
+    logins = ("stranger", "grantee", "member", "newcomer", "admin", "keeper")
     for login in logins:
         accounts.add(login, f"password of {login}")
     accounts.add_group("readers")
     accounts.set_member("readers", "member", member=True)
     for holder in ({"user": "grantee"}, {"group": "readers"}, {"user": "newcomer"}):
         archive.catalog.grants().add(Grant("Closed", "Closed", Role.READ.value, **holder))
+    archive.catalog.grants().add(Grant("Vault", "Vault", Role.READ.value, user="keeper"))
     # Any other role, and the same role elsewhere, open nothing.
     for role in Role:
         collection = "Open-CT" if role is Role.READ else "Closed"
         archive.catalog.grants().add(Grant(collection, None, role.value, user="stranger"))
+        for everywhere in ("Open-CT", "Closed"):
+            archive.catalog.grants().add(Grant(everywhere, None, role.value, user="admin"))
     lasting = TokenLifetimes()
     issued = {
         login: archive.catalog.tokens().log_in(login, f"password of {login}", lasting).access
         for login in logins
     }
-    for login in ("stranger", "grantee", "member"):
+    for login in ("stranger", "grantee", "member", "admin"):
         agree(archive.catalog, issued[login])
-    return {"guest": "undefined", **issued}
+    return {"guest": "undefined", **issued, "expired": expired_token(archive.catalog)}
+
+
+def expired_token(catalog: Catalog) -> str:
+    """Log ``grantee`` in once more, and put the end of that login into the past."""
+    issued = catalog.tokens().log_in("grantee", "password of grantee", TokenLifetimes()).access
+    past = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.timedelta(seconds=1)
+    of_it = token.c.digest == secret_digest(issued)
+    with catalog._database.writing() as connection:
+        connection.execute(sa.update(token).where(of_it).values(expires=past))
+    return issued
 
 
 def agree(catalog: Catalog, token: str) -> None:
@@ -399,10 +448,26 @@ def live(session_address: ArchiveAddress) -> Iterator[Live]:
         restricted=archive.add(
             "1.2.99",
             patient_id="SECRET",
-            assignment=Assignment("Closed", "Closed", CC_BY, access="restricted"),
+            assignment=Assignment(
+                "Closed", "Closed", CC_BY, "https://doi.org/10.1/closed", access="restricted"
+            ),
             manufacturer="Secret",
             body_part_examined="SECRET",
             modality="US",
+            species_code="SECRET",
+            longitudinal_event_type="SECRET",
+            longitudinal_offset=1.0,
+        ),
+        sealed=archive.add(
+            "1.2.98",
+            patient_id="SEALED",
+            assignment=Assignment("Vault", "Vault", CC_BY, "https://doi.org/10.1/vault", access="restricted"),
+            manufacturer="Sealed",
+            body_part_examined="SEALED",
+            modality="XA",
+            species_code="SEALED",
+            longitudinal_event_type="SEALED",
+            longitudinal_offset=1.0,
         ),
     )
     archive.catalog.agreements().put(AGREEMENT)
