@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +15,6 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from filmroom.catalog import Catalog
-from filmroom.cli.app import main
 from filmroom.dicom.digest import Digests, digest
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, Progress, ingest_paths
@@ -25,6 +22,7 @@ from filmroom.ingest.report import IngestReport
 from filmroom.model.entities import Location, SeriesContent, StoredInstance
 from filmroom.settings import ArchiveAddress
 from filmroom.store import open_store
+from filmroom.testing.commands import archive_options, run_filmroom
 
 
 def uid(*parts: object) -> str:
@@ -82,12 +80,7 @@ class Archive:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of a command that is to work on this archive."""
-        where = self.address
-        return (
-            *("--data", str(where.data), "--database-url", where.database_url),
-            *("--store-url", where.store_url),
-        )
+        return archive_options(self.address)
 
     def chosen(self, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
         """Make every command work on this archive: by the options returned, or by the environment."""
@@ -173,22 +166,6 @@ class Archive:
     def quarantine(self) -> list[tuple[str, str]]:
         with self.catalog as catalog:
             return [(Path(item.source).name, item.reason) for item in catalog.quarantine()]
-
-
-def run_filmroom(*arguments: object, check: int = 0) -> SimpleNamespace:
-    """Run the command line in this process, as the program does; return what it printed."""
-    out, err = io.StringIO(), io.StringIO()
-    before, code = sys.argv, 0
-    sys.argv = ["filmroom", *map(str, arguments)]
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    finally:
-        sys.argv = before
-    assert code == check, (code, out.getvalue(), err.getvalue())
-    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
 
 
 def run_process(*arguments: object, check: int = 0) -> subprocess.CompletedProcess[str]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,11 +14,11 @@ import sqlalchemy as sa
 
 from filmroom.catalog import Catalog
 from filmroom.catalog.inspection import HeldInstance, Inspection
-from filmroom.cli.app import main
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, ingest_paths
 from filmroom.settings import ArchiveAddress
 from filmroom.store import Store, open_store
+from filmroom.testing.commands import archive_options, run_filmroom
 from filmroom.testing.phantom import write_phantom
 from filmroom.upkeep import Finding, FsckOptions, FsckReport, check_archive
 
@@ -33,13 +30,8 @@ class Archive:
         self.address = address
 
     @property
-    def options(self) -> list[str]:
-        """The options of a command that works on this archive."""
-        where = self.address
-        return [
-            *("--data", str(where.data), "--database-url", where.database_url),
-            *("--store-url", where.store_url),
-        ]
+    def options(self) -> tuple[str, ...]:
+        return archive_options(self.address)
 
     def ingest(self, *paths: Path, **rules: Any) -> None:
         given = Rules(**(rules or {"collection": "COLL"}))
@@ -112,22 +104,6 @@ def archive(archive_address: ArchiveAddress, source: Path) -> Archive:
 def embedded(tmp_path: Path) -> Archive:
     """An empty embedded archive, for what has to do with files in place and temporary files."""
     return Archive(ArchiveAddress.resolve(tmp_path / "embedded"))
-
-
-def run_filmroom(*arguments: object, check: int = 0) -> SimpleNamespace:
-    """Run the command line in this process; return what it printed."""
-    out, err = io.StringIO(), io.StringIO()
-    before, code = sys.argv, 0
-    sys.argv = ["filmroom", *map(str, arguments)]
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    finally:
-        sys.argv = before
-    assert code == check, (code, out.getvalue(), err.getvalue())
-    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
 
 
 @pytest.fixture

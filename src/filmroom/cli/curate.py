@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from filmroom.cli.options import DatabaseOption, DataOption, FormatOption, StoreOption
+from filmroom.cli.options import DatabaseOption, DataOption, FormatOption, StoreOption, open_catalog
 from filmroom.cli.output import Format, human_size, print_records, say
 
 if TYPE_CHECKING:
@@ -25,12 +25,6 @@ IdsArgument = Annotated[
 AllOption = Annotated[bool, typer.Option("--all", help="Everything in quarantine.")]
 
 
-def _address(data: Path | None, database_url: str | None, store_url: str | None = None) -> ArchiveAddress:
-    from filmroom.settings import ArchiveAddress
-
-    return ArchiveAddress.resolve(data, database_url, store_url)
-
-
 # -- quarantine ----------------------------------------------------------------------------------------
 
 
@@ -39,9 +33,7 @@ def list_quarantine(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
     """List what was refused, and why."""
-    from filmroom.catalog import Catalog
-
-    with Catalog.open(_address(data, database_url).database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         records = [_record(item) for item in catalog.quarantine()]
     columns = ("id", "reason", "message", "source", "size", "created")
     print_records(records, columns, fmt, empty="Nothing is in quarantine.")
@@ -55,11 +47,10 @@ def show_quarantine(
     store_url: StoreOption = None,
 ) -> None:
     """Show everything about one refused object."""
-    from filmroom.catalog import Catalog
+    from filmroom.settings import ArchiveAddress
     from filmroom.store import open_store
 
-    address = _address(data, database_url, store_url)
-    with Catalog.open(address.database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         item = catalog.quarantine_item(item_id)
     say(f"id          {item.id}")
     say(f"source      {item.source}")
@@ -74,6 +65,7 @@ def show_quarantine(
     elif item.location.in_place:
         say(f"kept copy   none; it lies at {item.location.key}")
     else:
+        address = ArchiveAddress.resolve(data, database_url, store_url)
         path = open_store(address.store_url).local_path(item.location.key)
         say(
             f"kept copy   {path or item.location.key}, "
@@ -99,8 +91,9 @@ def retry_quarantine(
     Exit code: 0 all were taken in, 3 some stay in quarantine.
     """
     from filmroom.ingest.quarantine import retry
+    from filmroom.settings import ArchiveAddress
 
-    address = _address(data, database_url, store_url)
+    address = ArchiveAddress.resolve(data, database_url, store_url)
     results = retry(address, _chosen(address, ids, everything=everything), collection=collection, site=site)
     for result in results:
         outcome = result.outcome
@@ -123,8 +116,9 @@ def drop_quarantine(
 ) -> None:
     """Forget refused objects and delete their kept bytes; the files they came from stay."""
     from filmroom.ingest.quarantine import drop
+    from filmroom.settings import ArchiveAddress
 
-    address = _address(data, database_url, store_url)
+    address = ArchiveAddress.resolve(data, database_url, store_url)
     dropped = drop(address, _chosen(address, ids, everything=everything))
     say(f"{len(dropped)} dropped.")
 
@@ -162,9 +156,7 @@ def list_collections(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
     """List the collections of the archive with their terms and totals."""
-    from filmroom.catalog import Catalog
-
-    with Catalog.open(_address(data, database_url).database_url) as catalog:
+    with open_catalog(data, database_url) as catalog:
         records = [
             {
                 "collection": entry.name,
@@ -225,6 +217,7 @@ def set_collection(
     from filmroom.catalog import Catalog
     from filmroom.errors import InvalidInput
     from filmroom.ingest.collection_table import CollectionTerms, apply_terms
+    from filmroom.settings import ArchiveAddress
 
     flag = None if third_party is None else ("yes" if third_party else "no")
     cells = {
@@ -243,7 +236,7 @@ def set_collection(
     if len(given) == 1 and not create:
         raise InvalidInput("Nothing to set was given.", advice="See: filmroom collection set --help")
     terms = CollectionTerms.checked(given)
-    address = _address(data, database_url)
+    address = ArchiveAddress.resolve(data, database_url)
     # Only --create may make an archive along with the collection.
     with (Catalog.create if create else Catalog.open)(address.database_url) as catalog:
         made = apply_terms(catalog, [terms], create=create)
@@ -264,8 +257,9 @@ def import_collections(
     """
     from filmroom.catalog import Catalog
     from filmroom.ingest.collection_table import apply_terms, read_collection_table
+    from filmroom.settings import ArchiveAddress
 
     terms = read_collection_table(table)
-    with Catalog.create(_address(data, database_url).database_url) as catalog:
+    with Catalog.create(ArchiveAddress.resolve(data, database_url).database_url) as catalog:
         made = apply_terms(catalog, terms, create=True)
     say(f"{len(terms)} collections set, {len(made)} of them new.")
