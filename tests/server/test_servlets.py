@@ -252,6 +252,19 @@ def test_ranges_and_tags(site: Site) -> None:
     assert other.headers["etag"] != tag
 
 
+def test_a_file_that_is_gone_breaks_the_delivery_before_it_begins(site: Site, tmp_path: Path) -> None:
+    made = site.archive.add("1.2.50", assignment=Assignment("Broken", "Broken"))
+    (tmp_path / "lost.xml").write_bytes(b"<lost/>" * 100)
+    (added,) = add_files(site.archive.address, made.series_uid, [tmp_path / "lost.xml"], "annotation")
+    assert "lost.xml" in site.tar("1.2.50", includeAnnotation="true")
+    site.archive.store.delete(added.file.location.key)
+    answer = site.ask("DownloadServletV4", seriesUid="1.2.50", includeAnnotation="true")
+    assert answer.status == 500
+    assert "cannot be read" in answer.text
+    assert added.file.location.key not in answer.text
+    assert len(site.tar("1.2.50")) == 2
+
+
 def test_who_may_have_what(site: Site) -> None:
     for servlet in ("DownloadServlet", "DownloadServletV2", "DownloadServletV3", "DownloadServletV4"):
         for uid in site.unseen:

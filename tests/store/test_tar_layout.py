@@ -77,6 +77,13 @@ def test_it_is_what_tarfile_writes(annotated, reader):
     assert layout.size == len(data)
 
 
+@pytest.mark.parametrize("length", [1, 99, 100, 101, 155, 156, 200])
+@pytest.mark.parametrize("letter", ["a", "ä", "^"])
+def test_every_name_is_written_as_tarfile_does(reader, length, letter):
+    members = [(letter * length, b"x" * length), ("end", b"")]
+    assert read_range(TarLayout.plan(members), reader) == by_tarfile(members)
+
+
 def test_every_range_is_that_part_of_it(annotated, reader):
     layout = series_tar(annotated, annotations=True, new_names=True, md5=True)
     whole = read_range(layout, reader)
@@ -128,8 +135,8 @@ def test_an_empty_one_is_an_archive(reader):
         assert archive.getnames() == []
 
 
-def test_sizes_beyond_what_a_header_of_old_holds(make_instance):
-    size = 9 << 30
+@pytest.mark.parametrize("size", [8**11 - 512, 8**11 - 1, 8**11, 9 << 30])
+def test_sizes_beyond_what_a_header_of_old_holds(make_instance, size):
     large = replace(make_instance(b"", Location("ab/1", 0, size, size)), size=size)
     layout = TarLayout.plan([("large.dcm", large), ("small.txt", b"end")])
     head = b"".join(

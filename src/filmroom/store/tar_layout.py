@@ -23,6 +23,13 @@ from filmroom.store.zip_layout import (
     encoded_name,
 )
 
+# The header of an ordinary member, cut where its name, its size and its checksum go (POSIX.1-2001, pax). Most
+# members are such, and putting those three in is a hundred times quicker than making the whole anew.
+_BLANK = tarfile.TarInfo("").tobuf(tarfile.PAX_FORMAT)
+_AFTER_NAME, _AFTER_SIZE, _AFTER_SUM = _BLANK[100:124], _BLANK[135:148], _BLANK[156:]
+_REST_SUM = sum(_AFTER_NAME) + sum(_AFTER_SIZE) + 8 * ord(" ") + sum(_AFTER_SUM)
+_LONGEST_PLAIN, _LARGEST_PLAIN = 100, 8**11 - 1
+
 
 class TarLayout:
     """A planned archive: ``size`` in bytes, a strong ``etag`` (quoted), and where every byte comes from.
@@ -97,11 +104,17 @@ def _member_segments(entry: Entry, start: int, end: int) -> Iterator[Segment]:
 
 def _header(entry: Entry) -> bytes:
     name, content = entry
-    encoded_name(name)
+    raw = encoded_name(name)
     if not isinstance(content, bytes) and content.location.length != content.size:
         raise InvalidInput(f"{content.label} does not lie as it is delivered.")
+    size = _size(content)
+    if len(raw) <= _LONGEST_PLAIN and raw.isascii() and size <= _LARGEST_PLAIN:
+        digits = b"%011o" % size
+        checksum = b"%06o\0 " % (_REST_SUM + sum(raw) + sum(digits))
+        padded = raw.ljust(_LONGEST_PLAIN, b"\0")
+        return b"".join((padded, _AFTER_NAME, digits, _AFTER_SIZE, checksum, _AFTER_SUM))
     info = tarfile.TarInfo(name)
-    info.size = _size(content)
+    info.size = size
     return info.tobuf(tarfile.PAX_FORMAT)
 
 
