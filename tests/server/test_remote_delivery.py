@@ -296,12 +296,12 @@ def planned(site, uid):
 def test_runs_join_neighbours_only(site):
     locations = site.add("1.2", files_of(6, 1000), [0, 1, 2, 4, 5, 3])
     plan = planned(site, "1.2")
-    assert [(run.start, run.end, len(run.instances), count) for run, count in plan] == [
+    assert [(run.start, run.end, len(run.items), count) for run, count in plan] == [
         (0, 3000, 3, 3000),
         (4000, 6000, 2, 2000),
         (3000, 4000, 1, 1000),
     ]
-    assert {run.instances[0].location.key for run, _ in plan} == {locations[0].key}
+    assert {run.items[0].location.key for run, _ in plan} == {locations[0].key}
 
 
 @pytest.mark.parametrize("packs", [2, 7, 20])
