@@ -57,7 +57,7 @@ def uids(catalog: Catalog, name: str, visible: VisibleSet) -> list[str]:
 def test_a_list_is_found_in_any_case_and_shows_each_what_it_may_see(filled: Catalog) -> None:
     alice, bob = seen_by(filled, "alice"), seen_by(filled, "bob")
     filled.lists().create(NewList(" Größe 1 ", (SHUT, OPEN, SHUT), "two", "https://example.org/x"), alice)
-    for name in ("GRÖSSE 1", "größe 1", "  Größe 1"):
+    for name in ("GRÖSSE 1", "größe 1", "  Größe 1", "gro\u0308ße 1"):
         assert uids(filled, name, alice) == [SHUT, OPEN]
         assert uids(filled, name, bob) == uids(filled, name, VisibleSet(PUBLIC)) == [OPEN]
     made = filled.lists().find("größe 1", bob)
@@ -153,6 +153,13 @@ def test_what_no_list_can_have_is_refused(wrong: dict[str, Any]) -> None:
     assert NewList(**right)
     with pytest.raises(InvalidInput):
         NewList(**(right | wrong))
+
+
+def test_the_longest_names_are_kept(filled: Catalog) -> None:
+    alice = seen_by(filled, "alice")
+    for letter in ("x", "\ufb03", "\u0390", "\u0958", "\U0001d15e"):
+        filled.lists().create(NewList(letter * 200, (OPEN,)), alice)
+        assert filled.lists().find(letter.upper() * 200, alice).name == letter * 200
 
 
 def test_an_account_has_so_many_lists(filled: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

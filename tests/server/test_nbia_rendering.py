@@ -270,6 +270,10 @@ def check_a_drawing_that_ends_badly(site: Site, monkeypatch: pytest.MonkeyPatch)
             assert (answer.status, answer.text) == (400, "unable to process request")
             assert site.thumbnail("CT_small.dcm").status == 404
         assert site.wado("CT_small.dcm").status == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(pictures, "_MOST_WAITING", 0)
+        answer = site.wado("CT_small.dcm")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
 
 
 def check_without_the_extra(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

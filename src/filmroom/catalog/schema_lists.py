@@ -6,7 +6,7 @@ from sqlalchemy import Column, DateTime, ForeignKey, Integer, Table, Text, Uniqu
 
 from filmroom.catalog.schema import Id, metadata, text
 
-# ``folded_name`` is the name as it is matched: without regard to case, in any script.
+# ``folded_name`` is the name as it is matched, without its case: up to three letters for one.
 shared_list = Table(
     "shared_list",
     metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from dataclasses import dataclass
 
 from filmroom.errors import InvalidInput
@@ -76,5 +77,5 @@ class ListUse:
 
 
 def folded(name: str) -> str:
-    """Return a name as names are compared: blanks around it and case do not matter."""
-    return name.strip().casefold()
+    """Return a name as names are compared: without blanks around it, its case, and how accents are written."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())

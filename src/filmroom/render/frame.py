@@ -22,7 +22,9 @@ from filmroom.render.codestream import codestream_size
 MOST_SAMPLES = 32 * 1024 * 1024
 """Rows by columns by samples of one frame."""
 _LARGEST_HEADER = 64 * 1024 * 1024
-_BUFFER = 256 * 1024
+_BUFFER = 64 * 1024
+_MOST_READ = 1024 * 1024 * 1024
+"""Bytes read on the way to a frame, where no table says where it begins; they are not kept."""
 
 _SEGMENTATIONS = {SegmentationStorage, UID("1.2.840.10008.5.1.4.1.1.66.7")}  # the latter of label maps
 _PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
@@ -102,7 +104,7 @@ def read_frame(source: ByteSource, number: int) -> Dataset:
     dataset.file_meta.TransferSyntaxUID = UID(start.transfer_syntax_uid)
     keyword, encapsulated = _pixel_element(file, implicit=start.implicit, mark=start.order.mark)
     size = _check(dataset, number, keyword)
-    raw.left = 2 * size + _LARGEST_HEADER
+    raw.left = _MOST_READ
     if encapsulated:
         frame = _encoded_frame(file, dataset, number, size)
         dataset.PixelData = encapsulate([frame], has_bot=False)

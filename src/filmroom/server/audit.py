@@ -122,18 +122,18 @@ def _count_uses(ledger: DownloadLedger, uses: list[ListUse]) -> None:
 
 
 def _give_up(records: Sequence[Download | ListUse], reason: str) -> None:
-    for download in records:
-        if isinstance(download, ListUse):
-            _log.error("use of a list not counted", reason=reason, list=download.list_id)
+    for record in records:
+        if isinstance(record, ListUse):
+            _log.error("use of a list not counted", reason=reason, list=record.list_id)
             continue
         _log.error(
             "download not recorded",
             reason=reason,
-            series=download.series_instance_uid,
-            kind=download.kind,
-            bytes=download.bytes,
-            viewer=download.viewer,
-            address=download.address,
-            complete=download.complete,
-            at=download.at.isoformat(),
+            series=record.series_instance_uid,
+            kind=record.kind,
+            bytes=record.bytes,
+            viewer=record.viewer,
+            address=record.address,
+            complete=record.complete,
+            at=record.at.isoformat(),
         )

@@ -27,7 +27,7 @@ _log = get_logger("filmroom.pictures")
 _SECONDS = 30
 _LARGEST_FILE = 512 * 1024 * 1024
 """Bytes of an object that has to be put into a file first: a remote one, or one that lies deflated."""
-_MOST_WAITING = 64
+_MOST_WAITING = 256
 """Requests that wait for their turn to be drawn."""
 _GENERATION = 1
 """Raised when pictures of the same objects come to look different."""
