@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import threading
 from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import reduce
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +20,15 @@ Numbers = NDArray[np.int32]
 _ANY = "*"
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Texts in upper case in their order: the number of each, and by number its place."""
+
+    numbers: Numbers
+    folded: list[str]
+    ranks: Numbers
+
+
 class Terms:
     """Distinct texts, numbered in the order in which they came; a number never changes its meaning."""
 
@@ -24,7 +36,7 @@ class Terms:
         self._numbers: dict[str, int] = {}
         self._texts: list[str] = []
         self._folded: list[str] = []
-        self._ranks: Numbers = np.empty(0, np.int32)
+        self._order = _Order(np.empty(0, np.int32), [], np.empty(0, np.int32))
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -56,20 +68,34 @@ class Terms:
 
     def ranks(self) -> Numbers:
         """Return by number the place of the text in the order that ignores case."""
+        return self._in_order().ranks
+
+    def _in_order(self) -> _Order:
+        order = self._order
         count = len(self._folded)  # the last to grow
-        if len(self._ranks) != count:
-            order = sorted(range(count), key=lambda number: (self._folded[number], self._texts[number]))
+        if len(order.ranks) != count:
+            numbers = sorted(range(count), key=lambda number: (self._folded[number], self._texts[number]))
             ranks = np.empty(count, np.int32)
-            ranks[order] = np.arange(count, dtype=np.int32)
-            self._ranks = ranks
-        return self._ranks
+            ranks[numbers] = np.arange(count, dtype=np.int32)
+            order = self._order = _Order(
+                np.asarray(numbers, np.int32), [self._folded[number] for number in numbers], ranks
+            )
+        return order
 
     def named(self, names: Sequence[str]) -> Bools:
         """Return by number whether a text is one of some names, in which ``*`` stands for any characters."""
+        order = self._in_order()
+        # After it, so that it is not shorter where texts come in meanwhile.
         found = self.among(name for name in names if _ANY not in name)
-        patterns = [_pattern(name, ".") for name in names if _ANY in name]
-        if patterns:
-            found |= self.where_folded(re.compile("|".join(patterns), re.DOTALL).fullmatch)
+        for name in {name.upper() for name in names if _ANY in name}:
+            first = name.partition(_ANY)[0]
+            begin = bisect_left(order.folded, first)
+            end = bisect_right(order.folded, first, begin, key=itemgetter(slice(len(first))))
+            places: Sequence[int] = range(begin, end)
+            if name.rstrip(_ANY) != first:
+                fits = re.compile(_pattern(name, "."), re.DOTALL).fullmatch
+                places = [place for place in places if fits(order.folded[place])]
+            found[order.numbers[places]] = True
         return found
 
 
@@ -101,7 +127,8 @@ class Phrases(Terms):
             for phrase, word in re.findall(r'"([^"]*)"|([^\s"]+)', description.upper()):
                 words = re.findall(r"[\w*]+", phrase or word)
                 if any(each.strip(_ANY) for each in words):
-                    found[self._having(words)] = True
+                    numbers = self._having(words)
+                    found[numbers[numbers < len(found)]] = True  # others came in meanwhile
         return found
 
     def _having(self, words: Sequence[str]) -> NDArray[np.int64]:
