@@ -37,6 +37,7 @@ from filmroom.model.queries import FindSeries
 from filmroom.settings import ArchiveAddress
 from filmroom.store import open_store
 from filmroom.store.content import ContentReader
+from filmroom.testing.commands import archive_options
 from filmroom.testing.live import running_server
 from filmroom.testing.services import institute_address
 from filmroom.upkeep import Finding, FsckOptions, check_archive
@@ -149,13 +150,8 @@ class Archive:
         self.address = address
 
     @property
-    def options(self) -> list[str]:
-        """The options of a command that works on this archive."""
-        where = self.address
-        return [
-            *("--data", str(where.data), "--database-url", where.database_url),
-            *("--store-url", where.store_url),
-        ]
+    def options(self) -> tuple[str, ...]:
+        return archive_options(self.address)
 
     def visible(self) -> list[SeriesContent] | None:
         """Return every series that a stranger can find, each whole; None when there is no archive yet."""

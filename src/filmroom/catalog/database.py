@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from filmroom.errors import CatalogBusy, CatalogError, CatalogUnreachable, InvalidInput
+from filmroom.file_lock import lock_file
 
 _BUSY_TIMEOUT_MS = 60_000
 _CREATION_LOCK = 7_060_515
@@ -65,37 +65,6 @@ def _prepare_postgres(engine: sa.Engine) -> None:
         connection.execute("SET jit = off")
         connection.execute("SET max_parallel_workers_per_gather = 0")
         connection.autocommit = False
-
-
-def lock_file(descriptor: int) -> None:
-    """Take an exclusive lock on an open file, waiting for it; the lock dies with the process."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def try_lock_file(descriptor: int) -> bool:
-    """Take an exclusive lock on an open file if it is free; return whether it was."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 class Database:

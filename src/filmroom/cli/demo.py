@@ -84,7 +84,7 @@ def _chosen_port(port: int | None, leave: bool) -> int:
 @contextlib.contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     """Hold the demo's folder: a second demo in it gets a sentence instead of a mess."""
-    from filmroom.catalog.database import try_lock_file
+    from filmroom.file_lock import try_lock_file
 
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / "demo.lock").open("a") as lock:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filmroom.errors import ArchiveInUse, FilmroomError, InvalidInput, StoreError, StoreFull
+from filmroom.file_lock import try_lock_file
 
 STATE = ".filmroom"
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
@@ -121,7 +122,7 @@ def held(place: SeriesPlace) -> Iterator[None]:
         with writing(place.target):
             handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
-            if not _try_lock(handle):
+            if not try_lock_file(handle):
                 raise ArchiveInUse(
                     f"Another process is working on series {place.uid} in {place.target}.",
                     advice="Wait until it is done, or choose another folder.",
@@ -141,28 +142,6 @@ def _is_current(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        if os.name == "posix":
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:  # pragma: no cover - Windows
-            _lock_on_windows(handle)
-    except OSError as error:
-        if error.errno in {errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}:
-            return False
-        raise StoreError(f"The folder's file system cannot lock files: {error.strerror}.") from error
-    return True
-
-
-def _lock_on_windows(handle: int) -> None:  # pragma: no cover - Windows
-    import importlib
-
-    msvcrt = importlib.import_module("msvcrt")
-    msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ that nothing refers to; the journal names them, and the run that goes on deletes
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from filmroom.errors import ArchiveInUse
+from filmroom.file_lock import try_lock_file
 from filmroom.ingest.patience import patiently
 from filmroom.store.base import ObjectStat, Store
 
@@ -40,7 +40,7 @@ class Journal:
             parent / f"run-{run_key[:32]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
         )
         deadline = time.monotonic() + patience
-        while not _locked(self._lock):
+        while not try_lock_file(self._lock):
             if time.monotonic() >= deadline:
                 os.close(self._lock)
                 raise ArchiveInUse(
@@ -73,14 +73,6 @@ class Journal:
     def close(self) -> None:
         """Give the lock back."""
         os.close(self._lock)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def sweep(journal: Journal, catalog: KnowsReferences, store: Store) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import stat
@@ -20,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from filmroom.errors import InvalidInput, ObjectChanged, ObjectExists, ObjectMissing, StoreError, StoreFull
+from filmroom.file_lock import lock_file
 from filmroom.store.base import ObjectStat, Store, checked_key
 
 _log = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ class LocalStore(Store):
             # A file system without hard links: renaming would overwrite, so one lock orders the writers.
             lock_fd = os.open(".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=tmp_fd)
             try:
-                fcntl.flock(lock_fd, fcntl.LOCK_EX)
+                lock_file(lock_fd)
                 if _exists(name, folder_fd):
                     raise ObjectExists(f"The object {key} is already there.") from None
                 os.rename(tmp_name, name, src_dir_fd=tmp_fd, dst_dir_fd=folder_fd)
