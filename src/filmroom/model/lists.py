@@ -77,5 +77,5 @@ class ListUse:
 
 
 def folded(name: str) -> str:
-    """Return a name as names are compared: without blanks around it, its case, and how accents are written."""
+    """Return a name as names are compared: without blanks around it and without its case."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.strip()).casefold())
