@@ -61,29 +61,36 @@ def index_fields(connection: sa.Connection, series_keys: Iterable[int], moment: 
     rewrite(connection, series_keys, {}, moment)
 
 
-def mark_waiting(connection: sa.Connection, condition: sa.ColumnElement[bool], moment: dt.datetime) -> None:
-    """Let series be indexed anew, in the background; ``condition`` is on ``series``."""
-    # Locked in the order of the keys, as everybody does it: so nobody waits for each other.
-    affected = connection.scalars(
-        sa.select(series_text.c.series_key)
-        .select_from(series_text.join(series, series.c.id == series_text.c.series_key))
-        .where(condition)
-        .order_by(series_text.c.series_key)
-        .with_for_update(of=series_text)
-    )
-    for keys in chunks(list(affected)):
-        connection.execute(
-            sa.update(series_text)
-            .where(series_text.c.series_key.in_(keys))
-            .values(
-                waiting_since=sa.func.coalesce(series_text.c.waiting_since, moment),
-                # Whoever is at it has seen the values of before.
-                leased_by=None,
-                lease_expires=None,
-                attempts=0,
-                problem=None,
-            )
+def mark_waiting(
+    connection: sa.Connection,
+    level: sa.Table,
+    keys: Sequence[int],
+    moment: dt.datetime,
+) -> None:
+    """Let series be indexed anew, in the background: some, or those of some studies or patients."""
+    column = {series: series.c.id, study: series.c.study_key, patient: series.c.patient_key}[level]
+    for some in chunks(sorted(keys)):
+        # Locked in the order of the keys, as everybody does it: so nobody waits for each other.
+        affected = connection.scalars(
+            sa.select(series_text.c.series_key)
+            .select_from(series_text.join(series, series.c.id == series_text.c.series_key))
+            .where(column.in_(some))
+            .order_by(series_text.c.series_key)
+            .with_for_update(of=series_text)
         )
+        for those in chunks(list(affected)):
+            connection.execute(
+                sa.update(series_text)
+                .where(series_text.c.series_key.in_(those))
+                .values(
+                    waiting_since=sa.func.coalesce(series_text.c.waiting_since, moment),
+                    # Whoever is at it has seen the values of before.
+                    leased_by=None,
+                    lease_expires=None,
+                    attempts=0,
+                    problem=None,
+                )
+            )
 
 
 def rewrite(

@@ -24,7 +24,7 @@ from filmroom.catalog.visible import visible_series
 from filmroom.model.access import VisibleSet
 from filmroom.model.excerpt import excerpts, joined
 from filmroom.model.search import FoundStudy, Page
-from filmroom.model.text_search import TextHit, TextQuestion
+from filmroom.model.text_search import Clause, TextHit, TextQuestion
 
 _PATIENTS = 200
 
@@ -37,6 +37,9 @@ class _Found:
     patient_id: str
     collection: str
     hits: tuple[int, ...]
+
+    def also(self, hit: int) -> _Found:
+        return _Found(self.key, self.patient_id, self.collection, (*self.hits, hit))
 
 
 class TextSearch:
@@ -89,39 +92,36 @@ class TextSearch:
         """Return the patients that match, by collection, patient ID and number."""
         if not question.clauses:
             return []
-        clauses = [self._patients_with(clause, visible) for clause in question.clauses]
-        holding: sa.FromClause = clauses[0]
-        for clause in clauses[1:]:
-            holding = holding.join(clause, clause.c.patient_key == clauses[0].c.patient_key)
-        statement = (
-            sa.select(
-                sa.func.min(patient.c.id),
-                patient.c.patient_id,
-                collection.c.name,
-                *(sa.func.min(clause.c.hit) for clause in clauses),
-            )
+        first, *others = (self._holders(clause, visible) for clause in question.clauses)
+        named = (
+            sa.select(patient.c.id, patient.c.patient_id, collection.c.name, first.c.hit)
             .select_from(
-                holding.join(patient, patient.c.id == clauses[0].c.patient_key)
+                first.join(patient, patient.c.id == first.c.patient_key)
                 .join(site, site.c.id == patient.c.site_id)
                 .join(collection, collection.c.id == site.c.collection_id)
             )
-            .group_by(collection.c.name, patient.c.patient_id)
-            .order_by(collection.c.name, patient.c.patient_id)
+            .order_by(collection.c.name, patient.c.patient_id, patient.c.id)
         )
         with self._database.reading() as connection:
-            return [
-                _Found(key, patient_id, name, tuple(hits))
-                for key, patient_id, name, *hits in connection.execute(statement)
-            ]
+            found = [_Found(key, who, where, (hit,)) for key, who, where, hit in connection.execute(named)]
+            # Each clause by itself: what holds one can be counted beforehand, what holds all cannot, and an
+            # engine that is wrong about it joins them in the worst of ways.
+            for clause in others if found else ():
+                rows = connection.execute(sa.select(clause.c.patient_key, clause.c.hit))
+                hits = {row.patient_key: row.hit for row in rows}
+                found = [each.also(hits[each.key]) for each in found if each.key in hits]
+        # Those of several sites stand side by side.
+        return [next(same) for _, same in groupby(found, key=lambda each: (each.collection, each.patient_id))]
 
-    def _patients_with(self, clause: Any, visible: VisibleSet) -> sa.CTE:
+    def _holders(self, clause: Clause, visible: VisibleSet) -> sa.Subquery:
+        """Return the patients that hold a clause, each with the first of its series that does."""
         words = series_with(clause, self._database.backend)
         return (
             sa.select(series.c.patient_key, sa.func.min(series.c.id).label("hit"))
             .select_from(words.join(series, series.c.id == words.c.series_key))
             .where(_searched(visible))
             .group_by(series.c.patient_key)
-            .cte()
+            .subquery()
         )
 
     def _page(self, found: list[_Found], page: Page, visible: VisibleSet) -> list[_Found]:

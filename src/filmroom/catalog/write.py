@@ -210,18 +210,11 @@ class Acceptance:
         after = facets.contributions(self._connection, [p.key for p in people])
         facets.apply(self._connection, before, after)
         changes.record_patients(self._connection, [p.key for p in people])
-        changes.record_geometry(
-            self._connection, ((entry.key, item.instance.values) for item, entry in self._new)
-        )
-        self._index(new_series, touched, studies, people)
-
-    def _index(self, new_series: Iterable[_Entry], *levels: Iterable[_Entry]) -> None:
-        """Let text search find new series at once, and those whose values were filled in a moment."""
+        read = ((entry.key, item.instance.values) for item, entry in self._new)
+        changes.record_geometry(self._connection, read)
         index_fields(self._connection, [entry.key for entry in new_series], self._moment)
-        columns = (series.c.id, series.c.study_key, series.c.patient_key)
-        for column, entries in zip(columns, levels, strict=True):
-            for keys in chunks(sorted(entry.key for entry in entries if entry.changed)):
-                mark_waiting(self._connection, column.in_(keys), self._moment)
+        for table, entries in ((series, touched), (study, studies), (patient, people)):
+            mark_waiting(self._connection, table, [e.key for e in entries if e.changed], self._moment)
 
     def _insert(self, table: sa.Table, entries: Sequence[_Entry]) -> None:
         # One shape for all rows: an absent value is NULL.
