@@ -80,9 +80,8 @@ def noticed() -> Iterator[threading.Event]:
         logger.removeHandler(handler)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
 def test_a_restart_in_the_middle(
-    processes: int, own_postgres: PostgresServer, h: SimpleNamespace, files: Path, tmp_path: Path
+    own_postgres: PostgresServer, h: SimpleNamespace, files: Path, tmp_path: Path
 ) -> None:
     archive = h.Archive(ArchiveAddress(tmp_path / "data", own_postgres.url, str(tmp_path / "store")))
     stopped: list[int] = []
@@ -96,7 +95,7 @@ def test_a_restart_in_the_middle(
                 own_postgres.stop()
                 back.start()
 
-        report = archive.ingest(files, processes=processes, progress=progress)
+        report = archive.ingest(files, processes=2, progress=progress)
         back.join()
     assert event.is_set()
     assert stopped[0] < SERIES * SLICES

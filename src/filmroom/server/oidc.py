@@ -22,7 +22,7 @@ from filmroom.errors import AccessDenied, ProviderUnavailable
 from filmroom.server.endpoint import OPERATION_KEY, REQUEST_ID_KEY
 from filmroom.server.errors import POLICY_PATH, error_response
 from filmroom.server.login import NOT_KEPT, client_address, token_answer
-from filmroom.server.logs import get_logger
+from filmroom.server.logs import get_logger, printable
 from filmroom.server.oidc_options import OidcOptions
 from filmroom.server.oidc_provider import CodeFlow, Provider
 from filmroom.server.pages import INSTITUTE_LOGIN_PATH, PAGE_HEADERS, page
@@ -80,7 +80,7 @@ class BrowserLogin:
                 "This login was not begun in this browser, or too long ago.", advice="Log in again."
             )
         if "code" not in given:
-            _log.info("institute login refused", reason=given.get("error", "")[:100])
+            _log.info("institute login refused", reason=printable(given.get("error", ""))[:100])
             raise AccessDenied("Your institute did not log you in.", advice="Log in again.")
         person, id_token = await self._provider.redeem(given["code"], given.get("iss"), flow)
         catalog, address = self._service.catalog, client_address(request)

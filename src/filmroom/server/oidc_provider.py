@@ -23,7 +23,7 @@ from joserfc.jws import JWSRegistry
 from filmroom.errors import AccessDenied, ProviderUnavailable
 from filmroom.model.institute import Person
 from filmroom.net.address import is_private
-from filmroom.server.logs import get_logger
+from filmroom.server.logs import get_logger, printable
 from filmroom.server.oidc_options import OidcOptions
 
 _log = get_logger("filmroom.oidc")
@@ -140,7 +140,7 @@ class Provider:
     def _refused(self, error: str) -> AccessDenied | ProviderUnavailable:
         if error == "invalid_grant":
             return AccessDenied("The login took too long or was used already.", advice="Log in again.")
-        _log.error("the provider refuses this archive", error=error[:100])
+        _log.error("the provider refuses this archive", error=printable(error)[:100])
         return ProviderUnavailable("Your institute's provider does not accept this archive.")
 
     async def _verified(self, token: str, audience: str, *, nonce: str | None = None) -> jwt.Token:
@@ -215,7 +215,8 @@ class Provider:
         metadata = await self._json(self._options.issuer.rstrip("/") + _DISCOVERY)
         if metadata.get("issuer") != self._options.issuer:
             _log.error(
-                "the provider has another issuer than is set", issuer=str(metadata.get("issuer"))[:300]
+                "the provider has another issuer than is set",
+                issuer=printable(str(metadata.get("issuer")))[:300],
             )
             raise ProviderUnavailable("Your institute's provider goes by another name than was set.")
         for name in (*_ENDPOINTS, *(["userinfo_endpoint"] if "userinfo_endpoint" in metadata else [])):
