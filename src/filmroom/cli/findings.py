@@ -115,7 +115,7 @@ def _print_summary(report: FsckReport) -> None:
     from filmroom.upkeep import KINDS
 
     how = f"{human_size(report.bytes_read)} read" if report.full else "sizes and times compared"
-    others = f" and {report.files} other files" if report.files else ""
+    others = f" and {report.files} other file{'s' * (report.files > 1)}" if report.files else ""
     remark(
         f"{report.instances} instances{others} in {report.objects} objects checked ({how}), "
         f"{report.stored} objects in the store; {report.seconds:.1f} s."

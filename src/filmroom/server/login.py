@@ -74,7 +74,9 @@ class Login:
         request.scope[OPERATION_KEY] = "token"
         try:
             fields = await self._fields(request)
-            return token_answer(await self._grant(request, fields))
+            # Clients of 2022 to 2024 end without the key at a provider's address, and read no more of it.
+            id_token = "" if "realm" in request.path_params else None
+            return token_answer(await self._grant(request, fields), id_token=id_token)
         except LoginRefused as refused:
             _log.info(
                 "token refused",
@@ -191,10 +193,10 @@ class Login:
         return IssuedTokens(guest_token(), lifetimes.access, guest_token(), lifetimes.refresh)
 
 
-def token_answer(tokens: IssuedTokens, *, id_token: str = "") -> Response:
+def token_answer(tokens: IssuedTokens, *, id_token: str | None = None) -> Response:
     """Return the answer of a login (RFC 6749 section 5.1).
 
-    :param id_token: the provider's, where the login was there.
+    :param id_token: the provider's, where the login was there; empty: the key alone.
     """
     body: dict[str, Any] = {
         "access_token": tokens.access,
@@ -203,7 +205,7 @@ def token_answer(tokens: IssuedTokens, *, id_token: str = "") -> Response:
     }
     if tokens.refresh:
         body |= {"refresh_token": tokens.refresh, "refresh_expires_in": tokens.refresh_expires_in}
-    if id_token:
+    if id_token is not None:
         body["id_token"] = id_token
     return JSONResponse({**body, "scope": "read"}, headers=NOT_KEPT)
 
