@@ -16,7 +16,7 @@ from filmroom.catalog import Catalog
 from filmroom.catalog.schema import series
 from filmroom.catalog.schema_search import patient_change, series_geometry
 from filmroom.catalog.simple_search import Searches
-from filmroom.errors import CatalogUnreachable
+from filmroom.errors import CatalogBusy, CatalogUnreachable
 from filmroom.model.access import VisibleSet
 from filmroom.model.entities import Licence
 from filmroom.model.queries import CountValues
@@ -189,6 +189,23 @@ def test_closing_ends_the_reading(catalog: Catalog, make: Make) -> None:
     searches.close()
     with pytest.raises(CatalogUnreachable):
         searches.prepare()
+
+
+def test_not_everybody_waits_for_the_first_reading(catalog: Catalog, make: Make) -> None:
+    """Others need the server's threads meanwhile; once it is read, all are answered."""
+    catalog.commit_batch(None, [make()])
+    searches = catalog.searches()
+    waiting = searches._copy._waiting
+    places = 0
+    while waiting.acquire(blocking=False):
+        places += 1
+    assert places == 5
+    with pytest.raises(CatalogBusy):
+        uids(searches)
+    waiting.release()
+    assert len(uids(searches)) == 1
+    assert waiting.acquire(blocking=False)
+    assert len(uids(searches)) == 1
 
 
 # -- what is asked of the database ---------------------------------------------------------------------

@@ -29,11 +29,12 @@ from filmroom.catalog.simple_search_columns import (
     beginnings,
 )
 from filmroom.catalog.simple_search_terms import Numbers, Terms
-from filmroom.errors import CatalogUnreachable
+from filmroom.errors import CatalogBusy, CatalogUnreachable
 from filmroom.model.access import Visibility
 from filmroom.model.search import HUMAN, NO_SEX, NOT_SPECIFIED
 
 _PATIENTS_AT_ONCE = 500
+_MOST_WAITING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Copy:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
         self._closed = threading.Event()
         self._state: _State | None = None
 
@@ -56,14 +58,27 @@ class Copy:
         """Return the holdings with every change up to ``number``, and maybe newer ones.
 
         :raises CatalogUnreachable: when it was closed before everything was read.
+        :raises CatalogBusy: when many wait for the first reading already: who asks for something else needs
+            the threads.
         """
         state = self._state
-        if state is None or state.number < number:
-            with self._turn:
-                state = self._state
-                if state is None or state.number < number:
-                    state = self._state = self._newer(state)
-        return state.holdings
+        if state is not None and state.number >= number:
+            return state.holdings
+        if state is not None:
+            return self._read_up_to(number)
+        if not self._waiting.acquire(blocking=False):
+            raise CatalogBusy("Simple search is being prepared.", advice="Try again in a few seconds.")
+        try:
+            return self._read_up_to(number)
+        finally:
+            self._waiting.release()
+
+    def _read_up_to(self, number: int) -> Holdings:
+        with self._turn:
+            state = self._state
+            if state is None or state.number < number:
+                state = self._state = self._newer(state)
+            return state.holdings
 
     def close(self) -> None:
         """End reading, in whichever thread it goes on."""

@@ -6,6 +6,7 @@ A criterion is a field ``criteriaType0`` with what belongs to it: ``value0`` and
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +35,8 @@ DATE_ALIAS = "Criteria.DateRange"
 """What clients send for a range of days; NBIA does not know the name and leaves the criterion out."""
 
 _MOST_CRITERIA = 10_000
-_MOST_COSTLY = 100
+_MOST_LOOKS = 100
+_MOST_WILDCARDS = 20
 _JOINT = "||"
 
 Field = Callable[[str], str | None]
@@ -46,12 +48,20 @@ class _Criterion:
     """How one type of criterion is read.
 
     :ivar attribute: of :class:`SimpleSearch`. :ivar read: returns what is added to it, None for nothing.
-    :ivar costly: whether each one takes a look at every series; of these there may be a hundred.
+    :ivar cost: how often such a value takes a look at every series.
     """
 
     attribute: str
     read: Callable[[Field], Any]
-    costly: bool = False
+    cost: Callable[[Any], int] = lambda _value: 0
+
+
+def _one_look(_value: Any) -> int:
+    return 1
+
+
+def _words(description: str) -> int:
+    return len(re.findall(r"\w+", description))
 
 
 def _value(field: Field) -> str:
@@ -143,14 +153,14 @@ _CRITERIA: dict[str, _Criterion] = {
     "ModalityAndedSearchCriteria": _Criterion("all_modalities", lambda field: _value(field) == "all" or None),
     "AnatomicalSiteCriteria": _Criterion("body_parts", _value),
     "PatientSexCriteria": _Criterion("sexes", _value),
-    "ManufacturerCriteria": _Criterion("equipment", _equipment, costly=True),
-    "ModelCriteria": _Criterion("equipment", _model, costly=True),
-    "SoftwareVersionCriteria": _Criterion("equipment", _software, costly=True),
-    "DateRangeCriteria": _Criterion("released", _days(_parse_dmy), costly=True),
-    "PatientAgeRangeCriteria": _Criterion("ages", _range_of(age_in_years), costly=True),
-    "PixelSpacingRangeCriteria": _Criterion("pixel_spacings", _range_of(_decimal), costly=True),
-    "SliceThicknessRangeCriteria": _Criterion("slice_thicknesses", _range_of(_decimal), costly=True),
-    "DescriptionCriteria": _Criterion("descriptions", _value, costly=True),
+    "ManufacturerCriteria": _Criterion("equipment", _equipment, _one_look),
+    "ModelCriteria": _Criterion("equipment", _model, _one_look),
+    "SoftwareVersionCriteria": _Criterion("equipment", _software, _one_look),
+    "DateRangeCriteria": _Criterion("released", _days(_parse_dmy), _one_look),
+    "PatientAgeRangeCriteria": _Criterion("ages", _range_of(age_in_years), _one_look),
+    "PixelSpacingRangeCriteria": _Criterion("pixel_spacings", _range_of(_decimal), _one_look),
+    "SliceThicknessRangeCriteria": _Criterion("slice_thicknesses", _range_of(_decimal), _one_look),
+    "DescriptionCriteria": _Criterion("descriptions", _value, _words),
     "PatientCriteria": _Criterion("patient_ids", _value),
     "StudyCriteria": _Criterion("study_instance_uids", _value),
     "SeriesCriteria": _Criterion("series_instance_uids", _value),
@@ -159,14 +169,14 @@ _CRITERIA: dict[str, _Criterion] = {
     "PhantomCriteria": _Criterion("phantoms", _one_of({"2": True, "1": False})),
     "ThirdPartyAnalysis": _Criterion("third_party", _one_of({"YES": True, "NO": False})),
     "ExcludeCommercialCriteria": _Criterion("commercial_only", _one_of({"YES": True})),
-    "TimePointCriteria": _Criterion("time_points", _time_point, costly=True),
+    "TimePointCriteria": _Criterion("time_points", _time_point, _one_look),
 }
 CRITERIA = tuple(_CRITERIA)
 """The types of criteria, as the wire names them."""
 
 _V4 = {
     "BodyPartExaminedCriteria": _CRITERIA["AnatomicalSiteCriteria"],
-    "DateRangeCriteria": _Criterion("released", _days(parse_mdy), costly=True),
+    "DateRangeCriteria": _Criterion("released", _days(parse_mdy), _one_look),
 }
 
 
@@ -186,8 +196,8 @@ def read_search(form: Mapping[str, str], version: str, *, date_alias: bool = Tru
     :raises InvalidInput: when a criterion cannot be read, or there are too many.
     """
     types = _types(version, date_alias=date_alias)
-    found: dict[str, list[Any]] = {}
-    costly = 0
+    found: dict[str, dict[Any, None]] = {}
+    looks = wildcards = 0
     for number in count():
         name = form.get(f"criteriaType{number}")
         if name is None:
@@ -198,12 +208,15 @@ def read_search(form: Mapping[str, str], version: str, *, date_alias: bool = Tru
         if criterion is None:
             continue  # NBIA behaviour
         value = criterion.read(partial(_field, form, number))
-        if value is None or value in found.setdefault(criterion.attribute, []):
+        if value is None or value in found.setdefault(criterion.attribute, {}):
             continue
-        found[criterion.attribute].append(value)
-        costly += criterion.costly or (isinstance(value, str) and "*" in value)
-        if costly > _MOST_COSTLY:
-            raise InvalidInput(f"A search has at most {_MOST_COSTLY} ranges, descriptions and wildcards.")
+        found[criterion.attribute][value] = None
+        looks += criterion.cost(value)
+        wildcards += len(re.findall(r"\*+", value)) if isinstance(value, str) else 0
+        if looks > _MOST_LOOKS:
+            raise InvalidInput(f"A search has at most {_MOST_LOOKS} ranges, makers and words.")
+        if wildcards > _MOST_WILDCARDS:
+            raise InvalidInput(f"A search has at most {_MOST_WILDCARDS} times *.")
     return _search(found)
 
 
@@ -211,13 +224,13 @@ def _field(form: Mapping[str, str], number: int, name: str) -> str | None:
     return form.get(f"{name}{number}")
 
 
-def _search(found: dict[str, list[Any]]) -> SimpleSearch:
+def _search(found: dict[str, dict[Any, None]]) -> SimpleSearch:
     values: dict[str, Any] = {name: tuple(some) for name, some in found.items()}
     for switch in ("all_modalities", "commercial_only"):
         values[switch] = bool(values.get(switch))
     search = SimpleSearch(**values)
-    if search.all_modalities and len(search.modalities) > _MOST_COSTLY:
-        raise InvalidInput(f"A patient is asked for at most {_MOST_COSTLY} modalities at once.")
+    if search.all_modalities and len(search.modalities) > _MOST_LOOKS:
+        raise InvalidInput(f"A patient is asked for at most {_MOST_LOOKS} modalities at once.")
     return search
 
 

@@ -30,12 +30,15 @@ async def patients(service: Service, call: Call) -> Response:
 
     def pieces() -> Iterator[bytes]:
         found = _find(service, call, search)
-        yield from answer_pieces(
-            found.patients(page),
-            found.summary(),
-            page,
-            authorized=call.operation.version == "v4",
-            with_modalities=search.all_modalities,
+        # All of them at once: what was found refers to all columns, which no slow client should keep.
+        yield from list(
+            answer_pieces(
+                found.patients(page),
+                found.summary(),
+                page,
+                authorized=call.operation.version == "v4",
+                with_modalities=search.all_modalities,
+            )
         )
 
     return await json_of(service, pieces())

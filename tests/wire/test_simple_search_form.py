@@ -176,14 +176,16 @@ def test_how_much_may_be_asked() -> None:
     assert len(read_search(many, "v4").patient_ids) == 10_000
     with pytest.raises(InvalidInput, match="at most 10,000"):
         read_search(form(*(("PatientCriteria", f"P{n}") for n in range(10_001))), "v4")
-    for kind, value in (
-        ("DescriptionCriteria", "word{}"),
-        ("PatientCriteria", "P{}*"),
-        ("SeriesCriteria", "1.{}*"),
+    for kind, value, most in (
+        ("ManufacturerCriteria", "M{}", 100),
+        ("DescriptionCriteria", "word{}", 100),
+        ("DescriptionCriteria", "one{0} two{0},three{0}-four{0}", 25),
+        ("PatientCriteria", "P{}*", 20),
+        ("SeriesCriteria", "*1.{}**3", 10),
     ):
-        few = [(kind, value.format(n)) for n in range(101)]
-        read_search(form(*few[:100]), "v4")
-        with pytest.raises(InvalidInput, match="at most 100"):
+        few = [(kind, value.format(n)) for n in range(most + 1)]
+        read_search(form(*few[:most]), "v4")
+        with pytest.raises(InvalidInput, match=r"at most (100|20) "):
             read_search(form(*few), "v4")
     modalities = [("ImageModalityCriteria", f"M{n}") for n in range(101)]
     read_search(form(*modalities), "v4")

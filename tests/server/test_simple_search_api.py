@@ -252,7 +252,7 @@ def test_what_cannot_be_read_is_a_bad_request(live: Any, operation: str, fields:
         "*" * 2_000,
         "(" * 5_000,
         "\u0130\u00df\ud7ff",
-        "a*" * 500,
+        "a*" * 20,
     ],
 )
 @pytest.mark.parametrize(
