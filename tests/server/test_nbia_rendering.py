@@ -185,7 +185,8 @@ REFUSALS: list[tuple[dict[str, str], str]] = [
         for name, more in (
             ("rows", {}),
             ("columns", {}),
-            ("windowCenter", {"windowWidth": "1"}),
+            ("windowCenter", {}),
+            ("windowWidth", {}),
             ("imageQuality", {}),
             ("frameNumber", {}),
         )

@@ -97,12 +97,12 @@ def _read(params: Mapping[str, str]) -> _Wanted:
     media = params.get("contentType", _MEDIA[0])
     if media not in _MEDIA:
         raise InvalidInput("NBIA only supports image/jpeg or application/dicom")
-    if ("windowCenter" in params) != ("windowWidth" in params):
-        raise InvalidInput("windowWidth and windowCenter must both be set to be used")
     is_picture = media == _MEDIA[0]
     for name in _OF_PICTURES:
         if name in params and not is_picture:
             raise InvalidInput(f"{name} not available for application/dicom")
+    if ("windowCenter" in params) != ("windowWidth" in params):
+        raise InvalidInput("windowWidth and windowCenter must both be set to be used")
     for name, refusal in _UNSUPPORTED.items():
         if name in params:
             raise InvalidInput(refusal)
