@@ -30,7 +30,7 @@ def test_labels_are_those_of_nbia() -> None:
 
 @pytest.fixture
 def reviewed(new_archive: Any) -> Any:
-    """Two open places and a closed one, each with a series in every state; who reviews which is in the logins."""
+    """Two open places and a closed one, with a series in every state, and logins named for their roles."""
     for place in ("Open", "Other", "Closed"):
         for code in LABELS:
             access = "restricted" if place == "Closed" else "public"

@@ -87,7 +87,8 @@ class Operation:
     ``public_only``: a token must be valid and shows no more than the public sees. ``attached_csv``: an
     absent ``format``, and ``csv``, mean ``csv-download``. ``POST`` parameters come as a form.
     ``roots``: where it answers by its name alone; without any, it answers below :data:`ROOTS` by version
-    and name. ``either_method``: ``GET`` and ``POST`` are answered alike. ``any_case``: names of parameters are matched without regard to case and underscores.
+    and name. ``either_method``: ``GET`` and ``POST`` are answered alike. ``any_case``: names of parameters
+    are matched without regard to case and underscores.
     ``successor``: the operation to ask instead of this one, which is deprecated.
     """
 
