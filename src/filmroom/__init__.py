@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from filmroom import nbia, nbia_v4, utils
     from filmroom.client import Client
 
 __version__ = "0.1.0"
-__all__ = ["Client", "__version__"]
+__all__ = ["Client", "__version__", "nbia", "nbia_v4", "utils"]
+_MODULES = frozenset({"nbia", "nbia_v4", "utils"})
 
 
 def __getattr__(name: str) -> Any:
-    """Load the client on first use, so that ``import filmroom`` stays instant."""
+    """Load the client, or a drop-in module, on first use, so that ``import filmroom`` stays instant."""
     if name == "Client":
         from filmroom.client import Client
 
         return Client
+    if name in _MODULES:
+        import importlib
+
+        return importlib.import_module(f"filmroom.{name}")
     raise AttributeError(f"module 'filmroom' has no attribute {name!r}")

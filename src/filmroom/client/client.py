@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -48,6 +48,7 @@ class Client:
     :param timeout: seconds without a single byte after which an answer is given up.
     :param retry: how patient to be with a busy or failing server.
     :param login: account to ask as, with its ``password``. :param token: an access token, instead of both.
+    :param proxies: see :class:`~filmroom.client.connection.Connection`.
 
     A client may be shared among threads. Every method raises :class:`~filmroom.errors.ServerUnreachable`,
     :class:`~filmroom.errors.ServerError`, :class:`~filmroom.errors.AccessDenied` or
@@ -65,6 +66,7 @@ class Client:
         login: str | None = None,
         password: str | None = None,
         token: str | None = None,
+        proxies: Mapping[str, str] | None = None,
     ) -> None:
         if api not in {"v1", "v4"}:
             raise InvalidInput(f"There is no API version {api!r}; known are v1 and v4.")
@@ -80,6 +82,7 @@ class Client:
             login=login,
             password=password,
             token=token,
+            proxies=proxies,
         )
 
     def __repr__(self) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urljoin
 
 from filmroom import __version__, settings
-from filmroom.client.login import Login
+from filmroom.client.login import Login, Tokens
 from filmroom.errors import (
     AccessDenied,
     AgreementRequired,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
+Form = Mapping[str, str | Sequence[str]]
 
 _LONGEST_ERROR_BODY = 64 * 1024
 _READ_AT_ONCE = 256 * 1024  # bytes; more, and the allocator gives each piece back to the kernel
@@ -67,6 +68,7 @@ class Connection:
         ``server``, else the public TCIA service.
     :param timeout: seconds without a single byte after which a connection is given up.
     :param login: with ``password``, or ``token`` alone: who asks; see :class:`~filmroom.client.login.Login`.
+    :param proxies: address of a proxy by scheme (``http``, ``https``); default: those of the environment.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Connection:
         login: str | None = None,
         password: str | None = None,
         token: str | None = None,
+        proxies: Mapping[str, str] | None = None,
     ) -> None:
         self.root = server_root(base_url or settings.get("server") or settings.TCIA_SERVER)
         self.timeout = timeout
@@ -86,6 +89,7 @@ class Connection:
         anonymous = login is None and password is None and token is None
         self._login = None if anonymous else Login(self.root, login=login, password=password, token=token)
         self._connections = connections
+        self._proxies = dict(proxies or {})
         self._http: httpx2.Client | None = None
         self._opening = threading.Lock()
 
@@ -93,6 +97,22 @@ class Connection:
     def has_login(self) -> bool:
         """Whether it asks as somebody."""
         return self._login is not None
+
+    def tokens(self, *, renew: bool = False) -> Tokens:
+        """Return the tokens that it asks with, fetched now when there are none yet.
+
+        :param renew: fetch new ones.
+        :raises InvalidInput: when it asks as nobody. :raises AccessDenied: when the login is refused.
+        """
+        login = self._login
+        if login is None:
+            raise InvalidInput("Nobody is logged in.")
+
+        def fetch() -> Tokens:
+            with self._speaking() as http:
+                return login.tokens(http, renew=renew)
+
+        return self.patiently(fetch)
 
     def close(self) -> None:
         """Close the pool; using the connection again opens it anew."""
@@ -109,11 +129,14 @@ class Connection:
 
                 # In pieces of 64 KiB, as httpcore reads, a body costs four times the CPU.
                 httpcore2.HTTP11Connection.READ_NUM_BYTES = _READ_AT_ONCE
+                limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self._connections + 2)
                 self._http = httpx2.Client(
                     timeout=httpx2.Timeout(self.timeout, connect=min(15.0, self.timeout), pool=None),
-                    limits=httpx2.Limits(
-                        max_connections=None, max_keepalive_connections=self._connections + 2
-                    ),
+                    limits=limits,
+                    mounts={
+                        f"{scheme}://": httpx2.HTTPTransport(proxy=address, limits=limits)
+                        for scheme, address in self._proxies.items()
+                    },
                     headers={"User-Agent": f"filmroom/{__version__}"},
                     follow_redirects=True,
                 )
@@ -128,8 +151,8 @@ class Connection:
 
         return self._whole(path, params, denial=denial)
 
-    def post(self, path: str, form: Mapping[str, str]) -> Answer:
-        """POST a form that may come twice, and return the whole answer.
+    def post(self, path: str, form: Form) -> Answer:
+        """POST a form that may come twice, and return the whole answer; a field may have many values.
 
         :raises TransferError, AccessDenied, NotFound: as the answer says.
         """
@@ -164,7 +187,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         *,
         denial: bool = False,
-        form: Mapping[str, str] | None = None,
+        form: Form | None = None,
     ) -> Iterator[httpx2.Response]:
         """GET an answer whose status is 200, 204 or 206 and hand out its body unread.
 
@@ -172,10 +195,7 @@ class Connection:
         :raises TransientFailure: for what may be better in a moment, also from reading the body.
         :raises ServerError, AccessDenied, AgreementRequired, NotFound, BadAnswer: for what will not.
         """
-        import httpx2
-
-        try:
-            http = self._client()
+        with self._speaking() as http:
             proof = self._login.headers(http) if self._login is not None else {}
             with http.stream(
                 "GET" if form is None else "POST",
@@ -190,6 +210,14 @@ class Connection:
                 if response.status_code not in {200, 204, 206}:
                     self._raise_for(response, path, denial)
                 yield response
+
+    @contextmanager
+    def _speaking(self) -> Iterator[httpx2.Client]:
+        """Hand the pool out, and turn what it raises into our errors."""
+        import httpx2
+
+        try:
+            yield self._client()
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise TransientFailure(self._unreachable(str(error) or "timed out"), connected=False) from error
         except httpx2.TimeoutException as error:

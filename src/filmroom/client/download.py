@@ -15,7 +15,7 @@ from filmroom.client.acceptance import accept
 from filmroom.client.connection import Connection
 from filmroom.client.crew import Crew
 from filmroom.client.layout import SeriesPlace, checked_uid, disk_error, held, writing
-from filmroom.client.receipt import Receipt, read_receipt, unchanged
+from filmroom.client.receipt import Receipt, whole_receipt
 from filmroom.client.report import DownloadReport, Progress, SeriesResult
 from filmroom.client.transfer import Promise, SeriesRequest, SeriesTransfer, Stopped
 from filmroom.errors import (
@@ -27,7 +27,6 @@ from filmroom.errors import (
     ServerUnreachable,
     StoreFull,
     TransferError,
-    VerificationFailed,
 )
 from filmroom.model.entities import Series
 
@@ -107,7 +106,7 @@ class Download:
         uid = checked_uid(series if isinstance(series, str) else series.series_instance_uid)
         place = SeriesPlace(self._target, uid)
         try:
-            receipt = self._whole(place)
+            receipt = None if self._overwrite else whole_receipt(place)
             if receipt is not None:
                 return PlannedSeries(place, receipt=receipt)
             if isinstance(series, Series) and series.image_count is not None and series.file_size is not None:
@@ -116,18 +115,6 @@ class Download:
             return PlannedSeries(place, self._ask(uid))
         except FilmroomError as error:
             return PlannedSeries(place, error=error)
-
-    def _whole(self, place: SeriesPlace) -> Receipt | None:
-        """Return the receipt of a series that is there and as it was when it was checked."""
-        if self._overwrite:
-            return None
-        try:
-            receipt = read_receipt(place.receipt)
-        except VerificationFailed:
-            return None
-        if receipt is None or receipt.series_instance_uid != place.uid:
-            return None
-        return receipt if unchanged(place.folder, receipt) else None
 
     def _ask(self, uid: str) -> Promise:
         # Where nobody is there, the first series finds out for all.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from filmroom.errors import AccessDenied, BadAnswer, InvalidInput, ServerError
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 _TOKEN_PATH = "/nbia-api/oauth/token"  # noqa: S105 - an address
 _EARLY_SECONDS = 60
 _LONGEST_ANSWER = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a login has: ``seconds`` are left to the access token; ``refresh`` may be empty."""
+
+    access: str
+    refresh: str
+    seconds: float
+
+    def __repr__(self) -> str:
+        return f"Tokens(for {self.seconds:.0f} s)"
 
 
 class Login:
@@ -37,7 +50,7 @@ class Login:
         self._login, self._password = login, password
         self._access = token or ""
         self._refresh = ""
-        self._until = 0.0 if token is None else float("inf")
+        self._until = self._ends = 0.0 if token is None else float("inf")
         self._asking = threading.Lock()
 
     def __repr__(self) -> str:
@@ -49,6 +62,18 @@ class Login:
             if time.monotonic() >= self._until:
                 self._fetch(http)
             return {"Authorization": f"Bearer {self._access}"}
+
+    def tokens(self, http: httpx2.Client, *, renew: bool = False) -> Tokens:
+        """Return the tokens, fetched anew when they ended or on wish.
+
+        :raises AccessDenied: when the login is refused. :raises InvalidInput: when there is none to renew.
+        """
+        with self._asking:
+            if renew and self._login is None:
+                raise InvalidInput("A token that was got elsewhere is not renewed here.")
+            if renew or time.monotonic() >= self._until:
+                self._fetch(http)
+            return Tokens(self._access, self._refresh, self._ends - time.monotonic())
 
     def refused(self, headers: dict[str, str]) -> bool:
         """Take note that a token was refused; return whether another one can be had."""
@@ -70,6 +95,7 @@ class Login:
             raise AccessDenied(f"The login {self._login!r} or its password is wrong.")
         self._access, self._refresh = str(answer["access_token"]), str(answer.get("refresh_token", ""))
         lasts = max(0, int(answer.get("expires_in", 0)))
+        self._ends = time.monotonic() + lasts
         self._until = time.monotonic() + max(lasts - _EARLY_SECONDS, lasts / 2)
 
     def _ask(self, http: httpx2.Client, form: dict[str, str]) -> dict[str, Any] | None:

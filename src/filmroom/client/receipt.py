@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from filmroom.client.layout import is_uid, write_durably
+from filmroom.client.layout import SeriesPlace, is_uid, write_durably
 from filmroom.client.member_names import checked_member_name
 from filmroom.errors import BadAnswer, VerificationFailed
 
@@ -69,6 +69,17 @@ def read_receipt(path: Path) -> Receipt | None:
     except (msgspec.DecodeError, UnicodeDecodeError, BadAnswer) as error:
         raise VerificationFailed(f"The receipt {path} cannot be read: {error}.") from error
     return receipt
+
+
+def whole_receipt(place: SeriesPlace) -> Receipt | None:
+    """Return the receipt of a series that is there and as it was when it was checked."""
+    try:
+        receipt = read_receipt(place.receipt)
+    except VerificationFailed:
+        return None
+    if receipt is None or receipt.series_instance_uid != place.uid:
+        return None
+    return receipt if unchanged(place.folder, receipt) else None
 
 
 def unchanged(folder: Path, receipt: Receipt) -> bool:
