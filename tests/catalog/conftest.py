@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 
 from filmroom.catalog import Catalog
+from filmroom.catalog.schema import metadata
 from filmroom.model.entities import Assignment, IncomingInstance, Location, ReadInstance
 from filmroom.testing.services import PostgresServer
 
@@ -32,6 +36,22 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def catalog(url: str) -> Iterator[Catalog]:
     with Catalog.create(url) as made:
         yield made
+
+
+@pytest.fixture
+def differences() -> Callable[[sa.Connection], list[Any]]:
+    """Return what compares a catalogue with the declared tables: a list of what differs."""
+
+    def compared(connection: sa.Connection) -> list[Any]:
+        def is_comparable(_object: Any, name: str | None, *_: Any) -> bool:
+            # SQLite's full-text index is a virtual table, with tables of its own.
+            return engine != "sqlite" or not (name or "").startswith("series_words")
+
+        engine = connection.dialect.name
+        options = {"include_object": is_comparable}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+    return compared
 
 
 @pytest.fixture
