@@ -15,16 +15,13 @@ import http.client
 import itertools
 import json
 import random
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
@@ -35,115 +32,17 @@ import corpus
 import mixed_load
 import peers
 import tcia_index
+from catalog_archives import SMALL, Archive, archives, restrict, token
+from catalog_asking import Asker, measure_question
 from catalog_questions import ASKED_ELSEWHERE, WHOLE_LISTS, Question, look_ups, questions, searches
+from catalog_report import CLIENTS, Measured, report
 from filmroom.catalog import Catalog
 from filmroom.catalog.database import Database
 from filmroom.catalog.schema import series
-from filmroom.model.access import Role
-from filmroom.model.accounts import Grant
 from growth import records
-from harness import Context, Section, Server, filmroom, free_port, number, ratio_table, server, table
+from harness import Context, Section, Server, filmroom, ratio_table, table
 
-_SMALL = 10_000
 _SAMPLE = 40
-_CLIENTS = 64
-_LOGIN, _PASSWORD = "reader", "a password of the bench"
-_HIDDEN = 2
-
-
-# -- asking ----------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Timing:
-    """What was measured of one question: milliseconds of each run, rows and bytes of the answer."""
-
-    kind: str
-    seconds: list[float] = field(default_factory=list)
-    first: list[float] = field(default_factory=list)
-    rows: int = 0
-    size: int = 0
-
-    def milliseconds(self, part: float) -> float:
-        """Return the milliseconds within which this part of the runs ended."""
-        ordered = sorted(self.seconds)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000
-
-
-class Asker:
-    """One kept connection to a server."""
-
-    def __init__(self, port: int, token: str | None = None) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
-        self._headers = {"Authorization": f"Bearer {token or 'undefined'}"}
-
-    def ask(self, question: Question, *, keep: bool = False) -> tuple[float, float, bytes, int]:
-        """Ask; return seconds to the first bytes and to the end, the body if it is kept, its size."""
-        headers = dict(self._headers)
-        if question.method == "POST":
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        began = time.perf_counter()
-        self._connection.request(question.method, question.path, question.form or None, headers)
-        answer = self._connection.getresponse()
-        if answer.status != 200:
-            raise RuntimeError(f"{question.path}: status {answer.status}: {answer.read(200)!r}")
-        body = answer.read(1)
-        first, size = time.perf_counter() - began, len(body)
-        if keep:
-            body += answer.read()
-            return first, time.perf_counter() - began, body, len(body)
-        while piece := answer.read(1 << 20):
-            size += len(piece)
-        return first, time.perf_counter() - began, b"", size
-
-    def rows(self, question: Question) -> int:
-        """Return how many rows an answer has: elements of a JSON array, or lines of a manifest."""
-        body = self.ask(question, keep=True)[2]
-        # The server does not wait until a long answer is counted.
-        self._connection.close()
-        if not body:
-            return 0
-        if body[:1] not in b"[{":
-            return body.count(b"\n")
-        found = json.loads(body)
-        if isinstance(found, list):
-            return len(found)
-        return int(found.get("totalPatients", body.count(b'"criteria"')))
-
-
-def measure_question(asker: Asker, variants: Sequence[Question], seconds: float, most: int) -> Timing:
-    """Ask the variants of one question in turn, after a round that warms them up."""
-    timing = Timing(variants[0].kind, rows=asker.rows(variants[0]))
-    for variant in variants[1:]:
-        asker.ask(variant)
-    until = time.perf_counter() + seconds
-    for variant in cycle(variants):
-        if timing.seconds and (time.perf_counter() > until or len(timing.seconds) >= most):
-            return timing
-        first, whole, _, timing.size = asker.ask(variant)
-        timing.seconds.append(whole)
-        timing.first.append(first)
-    return timing
-
-
-# -- archives --------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Archive:
-    """A catalogue and where it lies."""
-
-    engine: str
-    url: str
-    data: Path
-
-    @contextlib.contextmanager
-    def served(self) -> Iterator[Server]:
-        """Serve it with one process."""
-        port = free_port()
-        command = filmroom("serve", "--data", self.data, "--database-url", self.url, "--port", str(port))
-        with server(command, port, "/up", environment={"FILMROOM_LOG_LEVEL": "warning"}) as started:
-            yield started
 
 
 def _sample(asker: Asker, count: int) -> list[dict[str, Any]]:
@@ -174,26 +73,6 @@ def _variants(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Question]]:
     return found
 
 
-# -- one engine ------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Measured:
-    """Everything about one engine."""
-
-    timings: dict[str, Timing] = field(default_factory=dict)
-    granted: dict[str, Timing] = field(default_factory=dict)
-    plain: dict[str, float] = field(default_factory=dict)
-    whole: dict[str, float] = field(default_factory=dict)
-    first_byte: dict[str, float] = field(default_factory=dict)
-    growth: float = 0.0
-    slower: dict[str, float] = field(default_factory=dict)
-    commit: float = 0.0
-    load: dict[str, mixed_load.Answers] = field(default_factory=dict)
-    load_seconds: float = 0.0
-    ingested: tuple[int, float] = (0, 0.0)
-
-
 def measure_engine(context: Context, archive: Archive, small: Archive) -> Measured:
     """Measure one engine, with all series and with 10,000."""
     seconds = 1.0 if context.quick else 8.0
@@ -215,11 +94,11 @@ def measure_engine(context: Context, archive: Archive, small: Archive) -> Measur
         context.log(f"catalogue, {archive.engine}: whole lists")
         _measure_whole(archive, started, asker, found)
         found.slower = _slower(asker, variants, little_asker, _variants(_sample(little_asker, _SAMPLE)))
-        context.log(f"catalogue, {archive.engine}: {_CLIENTS} clients and an ingest")
+        context.log(f"catalogue, {archive.engine}: {CLIENTS} clients and an ingest")
         _measure_load(context, archive, started.port, rows, found)
-    _restrict(archive)
+    restrict(archive)
     with archive.served() as started:
-        asker = Asker(started.port, _token(started.port))
+        asker = Asker(started.port, token(started.port))
         for question in asked:
             if question.kind in {"values", "filtered values"}:
                 found.granted[question.what] = measure_question(asker, [question], seconds, 200)
@@ -312,7 +191,7 @@ def _measure_load(
     values = by_kind["values"] + by_kind["filtered values"]
     some_lists = [_named("v4/getSeries", Collection=row["Collection"]) for row in rows]
     clients: list[tuple[str, Iterator[mixed_load.Request]]] = []
-    for index in range(_CLIENTS):
+    for index in range(CLIENTS):
         kind, asked = "look-ups", by_kind["look-up"]
         if index % 8 == 1:
             kind, asked = "values and counts", values
@@ -345,31 +224,9 @@ def _measure_load(
     found.ingested = (len(files.files), time.perf_counter() - began)
 
 
-def _restrict(archive: Archive) -> None:
-    """Make every collection restricted, and grant all but two of them to one user."""
-    with Catalog.open(archive.url) as catalog:
-        catalog.accounts().add(_LOGIN, _PASSWORD)
-        names = [each.name for each in catalog.collections()]
-        for name in names:
-            catalog.set_collection(name, access="restricted")
-        for name in names[_HIDDEN:]:
-            catalog.grants().add(Grant(name, None, Role.READ.value, user=_LOGIN))
-
-
-def _token(port: int) -> str:
-    form = {"grant_type": "password", "username": _LOGIN, "password": _PASSWORD}
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    connection.request("POST", "/nbia-api/oauth/token", urllib.parse.urlencode(form), kind)
-    return str(json.load(connection.getresponse())["access_token"])
-
-
-# -- Orthanc ---------------------------------------------------------------------------------------------
-
-
 def measure_orthanc(context: Context, program: str) -> dict[str, float]:
     """Return the median milliseconds of what Orthanc can be asked alike, with 10,000 series in it."""
-    files = corpus.make(context.folder("orthanc-files"), _SMALL, per_series=1, side=8, fillers=0, kind=3)
+    files = corpus.make(context.folder("orthanc-files"), SMALL, per_series=1, side=8, fillers=0, kind=3)
     with peers.orthanc_server(program, context.folder("orthanc")) as started:
         peers.upload(started, files.files)
         connection = http.client.HTTPConnection("127.0.0.1", started.port)
@@ -393,9 +250,6 @@ def measure_orthanc(context: Context, program: str) -> dict[str, float]:
         return found
 
 
-# -- the section -----------------------------------------------------------------------------------------
-
-
 def measure(context: Context) -> Section:
     """Measure both engines and Orthanc."""
     section = Section("The catalogue at TCIA's size")
@@ -403,128 +257,13 @@ def measure(context: Context) -> Section:
         section.remarks.append(f"Absent: {tcia_index.NEEDED}.")
         return section
     with contextlib.ExitStack() as stack:
-        found = {engine: measure_engine(context, *archives) for engine, archives in _archives(context, stack)}
+        found = {engine: measure_engine(context, *archives) for engine, archives in archives(context, stack)}
     program = peers.orthanc()
     orthanc = {} if program is None else measure_orthanc(context, program)
     if program is None:
         section.remarks.append(f"Absent: {peers.ORTHANC}.")
     report(section, found, orthanc)
     return section
-
-
-def _archives(
-    context: Context,
-    stack: contextlib.ExitStack,
-    engine: str | None = None,
-    keep: Path | None = None,
-    most: int | None = None,
-) -> Iterator[tuple[str, tuple[Archive, Archive]]]:
-    """Yield each engine with an archive of all series and one of few."""
-    paths = []
-    for name, count in (("all", most), ("few", _SMALL)):
-        folder = context.folder(f"catalogue-{name}")
-        path = folder / "catalog.sqlite"
-        kept = keep if name == "all" else None
-        if kept is not None and kept.exists():
-            shutil.copyfile(kept, path)
-        else:
-            context.log(f"catalogue: filling SQLite, {name} series")
-            tcia_index.fill(f"sqlite:///{path}", count)
-            if kept is not None:
-                shutil.copyfile(path, kept)
-        paths.append(path)
-    if engine in {None, "SQLite"}:
-        yield "SQLite", _pair("SQLite", [(f"sqlite:///{path}", path.parent) for path in paths])
-    if engine in {None, "PostgreSQL"}:
-        from filmroom.testing.services import running_postgres
-
-        postgres = stack.enter_context(running_postgres())
-        places = []
-        for path in paths:
-            context.log("catalogue: copying to PostgreSQL")
-            url = stack.enter_context(postgres.database())
-            tcia_index.copy(path, url)
-            places.append((url, context.folder("served")))
-        yield "PostgreSQL", _pair("PostgreSQL", places)
-
-
-def _pair(engine: str, places: Sequence[tuple[str, Path]]) -> tuple[Archive, Archive]:
-    large, small = (Archive(engine, url, data) for url, data in places)
-    return large, small
-
-
-def report(section: Section, found: Mapping[str, Measured], orthanc: Mapping[str, float]) -> None:
-    """Put gates, figures and remarks into the section."""
-    section.header = (
-        "question",
-        "rows",
-        *(f"{engine} {part}" for engine in found for part in ("p50 ms", "p95 ms", "plain SQL")),
-        f"Orthanc, {_SMALL:,} series",
-    )
-    for engine, measured in found.items():
-        _gates(section, engine, measured)
-    first = next(iter(found.values()))
-    for what, timing in first.timings.items():
-        cells: list[object] = [what, f"{timing.rows:,}"]
-        for measured in found.values():
-            each = measured.timings[what]
-            plain = measured.plain.get(what)
-            cells += [number(each.milliseconds(0.5)), number(each.milliseconds(0.95))]
-            cells.append("" if plain is None else number(plain))
-        section.figure(*cells, number(orthanc[what]) if what in orthanc else "")
-    if "all series" in orthanc:
-        section.remarks.append(
-            f"Orthanc lists all of its {_SMALL:,} series in {number(orthanc['all series'])} ms, "
-            f"{number(_SMALL / orthanc['all series'] * 1000)} series/s."
-        )
-
-
-def _gates(section: Section, engine: str, measured: Measured) -> None:
-    def worst(timings: Mapping[str, Timing], kind: str, part: float) -> tuple[float, str]:
-        return max((t.milliseconds(part), what) for what, t in timings.items() if t.kind == kind)
-
-    for who, timings in (("the public", measured.timings), ("177 of 179 collections", measured.granted)):
-        for kind, gate, goal in (("values", 10, 1), ("filtered values", 30, 10), ("simple search", 100, 30)):
-            value, what = worst(timings, kind, 0.95)
-            section.ratio(
-                f"{kind}, p95, {who}, {engine}", value, "ms", gate=gate, goal=goal, at_most=True, note=what
-            )
-    value, what = worst(measured.timings, "look-up", 0.5)
-    section.ratio(f"look-ups, p50, {engine}", value, "ms", gate=3, goal=1, at_most=True, note=what)
-    for what, rate in measured.whole.items():
-        section.ratio(f"{what}, rows/s, {engine}", rate, "/s", gate=100_000, goal=200_000)
-        section.ratio(
-            f"{what}, first byte, {engine}", measured.first_byte[what] * 1000, "ms", gate=50, at_most=True
-        )
-    section.ratio(f"memory for all rows, {engine}", measured.growth, "MiB", gate=64, at_most=True)
-    slower, what = max((value, what) for what, value in measured.slower.items())
-    note = f"{what}; median of all {number(statistics.median(measured.slower.values()))}"
-    section.ratio(f"look-ups, all / 10,000 series, {engine}", slower, gate=1.5, at_most=True, note=note)
-    look = measured.load["look-ups"]
-    errors = [error for answers in measured.load.values() for error in answers.errors]
-    section.ratio(
-        f"{_CLIENTS} clients and an ingest: errors, {engine}", len(errors), "", gate=0, at_most=True,
-        note="; ".join(errors[:2]),
-    )  # fmt: skip
-    section.ratio(
-        f"{_CLIENTS} clients and an ingest: look-ups, p99, {engine}",
-        look.percentile(0.99) * 1000,
-        "ms",
-        gate=250,
-        at_most=True,
-    )
-    answered = ", ".join(
-        f"{len(answers.seconds):,} {kind} (p50 {number(answers.percentile(0.5) * 1000)} ms, "
-        f"p99 {number(answers.percentile(0.99) * 1000)} ms)"
-        for kind, answers in measured.load.items()
-        if answers.seconds
-    )
-    count, seconds = measured.ingested
-    section.remarks.append(
-        f"{engine}, {_CLIENTS} clients in {number(measured.load_seconds)} s: {answered}; meanwhile {count:,} "
-        f"files were ingested in {number(seconds)} s. While the whole lists were read, the slowest "
-        f"commit of 100 instances took {number(measured.commit * 1000)} ms."
-    )
 
 
 def not_asked() -> list[str]:
@@ -558,7 +297,7 @@ def main() -> None:
         section = Section("The catalogue at TCIA's size")
         found = {
             engine: measure_engine(context, *archives)
-            for engine, archives in _archives(context, stack, options.engine, options.keep, options.series)
+            for engine, archives in archives(context, stack, options.engine, options.keep, options.series)
         }
         report(section, found, {})
     print(ratio_table(section.ratios), table(section.header, section.figures), *section.remarks, sep="\n\n")

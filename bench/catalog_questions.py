@@ -194,6 +194,12 @@ def _others(one: Mapping[str, Any], some: list[str]) -> Iterator[Question]:
     yield Question(
         "metadata of 500 series", "other", "v4/getSeriesMetadata", {"list": ",".join(some)}, "POST"
     )
+    for name in ("v4/getSeriesMetadataCombined", "getSeriesMetadata2", "getSeriesMetadata3"):
+        yield Question(
+            f"500 series, {name.rpartition('/')[2]}", "other", name, {"list": ",".join(some)}, "POST"
+        )
+    named = {"list": ",".join(some)}
+    yield Question("studies of 500 series", "other", "getStudyDrillDownWithSeriesIds", named, "POST")
     yield Question("manifest of 500 series", "other", "v4/getManifestText", {"list": ",".join(some)}, "POST")
     yield Question(
         "manifest of a collection",
@@ -290,6 +296,8 @@ ASKED_ELSEWHERE = {
     # Simple search by another name, and what follows from it.
     *("getSimpleSearchWithModalityAndBodyPartPaged", "getManifestForSimpleSearch"),
     "getRestrictionsForSimpleSearch",
+    # Manifests by another name.
+    "getManifestTextV2",
     # Nothing of the catalogue is read.
     *("getUserAgreementTxt", "getAllSOPClassDefinition", "hostName"),
 }

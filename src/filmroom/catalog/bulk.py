@@ -8,14 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database, chunks
-from filmroom.catalog.pages import Page, Row, paged
+from filmroom.catalog.pages import Page, Row, chained, paged
 from filmroom.catalog.schema import collection, instance, patient, series, site, study
 from filmroom.catalog.series_rows import SERIES_COLUMNS, SERIES_FROM, first_sop_class
-from filmroom.catalog.visible import reviewed_series, visible_series
+from filmroom.catalog.visible import reviewed_series, visible_in_bulk, visible_series
 from filmroom.model import queries as q
 from filmroom.model.access import VisibleSet
 
 BulkQuery = q.FindSeriesRecords | q.FindRetrieverSeries | q.FindVisibleSeries | q.FindManifestSeries
+
+_BY_UID = (series.c.series_instance_uid,)
 
 _RECORD = (
     *SERIES_COLUMNS,
@@ -83,7 +85,7 @@ def _of_collection(
         found = list(connection.scalars(sites.where(collection.c.name == query.collection)))
     for site_id in found:
         yield sa.select(series.c.series_instance_uid).where(
-            visible_series(visible), series.c.site_id == site_id
+            visible_in_bulk(visible), series.c.site_id == site_id
         )
 
 
@@ -137,10 +139,13 @@ def read(database: Database, query: BulkQuery, visible: VisibleSet) -> Iterator[
                     known = _visible_uids(connection, some, visible)
                 if known:
                     yield [{"series_instance_uid": uid} for uid in some if uid in known]
+        case q.FindManifestSeries(patient_ids=(), study_instance_uids=(), series_instance_uids=()):
+            walks = (paged(database, each, _BY_UID) for each in _of_collection(database, query, visible))
+            yield from chained(walks, "series_instance_uid")
         case q.FindManifestSeries():
             named: set[str] = set()
             for statement in (*_of_collection(database, query, visible), *_manifest(query, visible)):
-                for page in paged(database, statement, (series.c.series_instance_uid,)):
+                for page in paged(database, statement, _BY_UID):
                     named.update(row["series_instance_uid"] for row in page)
             if named:
                 yield [{"series_instance_uid": uid} for uid in sorted(named)]

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from filmroom.catalog.database import Database
 from filmroom.catalog.pages import Page, paged, same_text, sites_of, whole
 from filmroom.catalog.schema import collection, facet, instance, licence, patient, series, site, study
-from filmroom.catalog.series_rows import SERIES_FROM
-from filmroom.catalog.visible import granted_site, visible_series
+from filmroom.catalog.visible import granted_site, visible_in_bulk, visible_series
 from filmroom.model import queries as q
 from filmroom.model.access import VisibleSet
 
@@ -116,20 +115,21 @@ def _species(database: Database, visible: VisibleSet) -> Iterator[Page]:
 
 
 def _described(query: q.FindDescribed, visible: VisibleSet) -> sa.Select[Any]:
-    conditions = [visible_series(visible), series.c.description_uri.is_not(None)]
+    conditions = [visible_in_bulk(visible), series.c.description_uri.is_not(None)]
     if query.description_uri:
         conditions.append(series.c.description_uri == query.description_uri)
     columns = [collection.c.name.label("collection"), series.c.third_party_analysis]
-    if query.per_series:
-        columns.append(series.c.series_instance_uid)
-        return sa.select(*columns).select_from(SERIES_FROM).where(*conditions)
-    return (
-        sa.select(*columns, sa.null().label("series_instance_uid"))
+    columns.append(
+        series.c.series_instance_uid if query.per_series else sa.null().label("series_instance_uid")
+    )
+    statement = (
+        sa.select(*columns)
         .select_from(series.join(site, site.c.id == series.c.site_id).join(collection))
         .where(*conditions)
-        .distinct()
-        .order_by(collection.c.name, series.c.third_party_analysis)
     )
+    if query.per_series:
+        return statement
+    return statement.distinct().order_by(collection.c.name, series.c.third_party_analysis)
 
 
 def _equipment(database: Database, query: q.FindEquipment, visible: VisibleSet) -> sa.Select[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filmroom.catalog.database import Database
+from filmroom.catalog.database import Database, among
 from filmroom.catalog.schema import collection, patient, series, site, study
 from filmroom.catalog.series_rows import (
     OWN_COLUMNS,
@@ -77,7 +77,9 @@ def _parents_once(connection: sa.Connection, visible: VisibleSet, limit: int, *c
     known: list[dict[int, tuple[Any, ...]]] = []
     for place, (key, columns, source) in zip((-3, -2, -1), _LOOK_UPS, strict=True):
         wanted = {row[place] for row in rows}
-        found = _tuples(connection, sa.select(key, *columns).select_from(source).where(key.in_(wanted)))
+        found = _tuples(
+            connection, sa.select(key, *columns).select_from(source).where(among(connection, key, wanted))
+        )
         known.append({row[0]: row[1:] for row in found})
     studies, patients, places = known
     # A series that was removed between the statements has lost its parents.
@@ -136,7 +138,9 @@ def of_ids(database: Database, visible: VisibleSet, ids: Sequence[int]) -> Itera
             return _joined(connection, visible, series.c.id.in_(some)) if some else None
         start = _FIRST_PAGE + (number - 1) * _PAGE
         some = ids[start : start + _PAGE]
-        return _parents_once(connection, visible, _PAGE, series.c.id.in_(some)) if some else None
+        return (
+            _parents_once(connection, visible, _PAGE, among(connection, series.c.id, some)) if some else None
+        )
 
     return _pages(database, read)
 

@@ -87,8 +87,8 @@ def reviewed_series(visible: VisibleSet) -> sa.ColumnElement[bool]:
 def visible_in_bulk(visible: VisibleSet) -> sa.ColumnElement[bool]:
     """The same condition for statements that walk many series: the granted sites are found once for all.
 
-    Written so that no index begins with it: another condition, or the order, is to choose the index.
+    Written so that no index begins with the site: the order of the walk is to choose the index.
     """
     codes = [int(code) for code in visible.scope.value]
     granted = sa.select(site.c.id).where(granted_site(site.c.id, visible))
-    return sa.and_((series.c.visibility + 0).in_(codes), (series.c.site_id + 0).in_(granted))
+    return sa.and_(series.c.visibility.in_(codes), (series.c.site_id + 0).in_(granted))

@@ -63,6 +63,7 @@ def _record_builder(
     keys = {f"f{index}": column.name for index, column in enumerate(view.columns)}
     record = msgspec.defstruct("Record", fields, omit_defaults=not view.nulls, rename=keys, gc=False)
     scope: dict[str, Any] = {"record": record}
+    texts: dict[tuple[Reader, Reader], _Texts] = {}
     cells = []
     for index, column in enumerate(view.columns):
         value, reader = f"row[{column.source!r}]", None
@@ -72,7 +73,7 @@ def _record_builder(
         write = column.type.form.json
         scope |= {f"d{index}": column.default, f"w{index}": write}
         if reader is not None:
-            scope[f"t{index}"] = _Texts(reader, write)
+            scope[f"t{index}"] = texts.setdefault((reader, write), _Texts(reader, write))
         if column.items is not None:
             scope[f"b{index}"] = _record_builder(column.items)
         cells.append(f"({_expression(index, column, value, reader)})")

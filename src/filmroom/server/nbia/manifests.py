@@ -72,8 +72,14 @@ async def manifest_of(
     """Answer with a manifest of these series."""
     base = service.root(call.request)
     name = _name(call, dt.datetime.now(dt.UTC))
-    text = await service.in_thread(
-        lambda: "".join(manifest_lines(base, series, include_annotation=include_annotation, name=name))
-    )
+
+    def written() -> bytearray:
+        # Line by line: a collection can have a million.
+        text = bytearray()
+        for line in manifest_lines(base, series, include_annotation=include_annotation, name=name):
+            text += line.encode()
+        return text
+
+    text = await service.in_thread(written)
     # The type alone: clients compare it whole.
-    return Response(text.encode(), headers={"Content-Type": MANIFEST})
+    return Response(memoryview(text), headers={"Content-Type": MANIFEST})
