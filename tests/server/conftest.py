@@ -43,9 +43,10 @@ from filmroom.store.packs import PackWriter
 from filmroom.testing.live import running_server
 from filmroom.testing.permissions import OF_ACCOUNTS
 from filmroom.upkeep.text_indexing import TextIndexer
-from filmroom.wire.operations import OPERATIONS, ROOTS
+from filmroom.wire.operations import OPERATIONS, ROOTS, Operation
 
 KEYWORDS = {attribute.column: attribute.keyword for attribute in ATTRIBUTES}
+EARLIER = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
 AGREEMENT = "Be kind to the data."
 CLOSED_AGREEMENT = "The SECRET of series 1.2.99 is kept."
 BY_LABEL = {operation.label: operation for operation in OPERATIONS}
@@ -68,6 +69,7 @@ class Made:
     patient_id: str
     collection: str
     files: dict[str, bytes] = field(default_factory=dict, compare=False)
+    modality: str = "CT"
 
     @property
     def size(self) -> int:
@@ -146,7 +148,8 @@ class Archive:
         **values: Any,
     ) -> tuple[Made, list[ReadInstance]]:
         """Make the files of a series: one instance per pair of acquisition and instance number."""
-        made = Made(series_uid, study_uid or f"{series_uid}.0", patient_id, collection)
+        modality = values.get("modality", "CT")
+        made = Made(series_uid, study_uid or f"{series_uid}.0", patient_id, collection, modality=modality)
         read = []
         for index, (acquisition, number) in enumerate(numbers or [(1, 1), (1, 2)], 1):
             given = {
@@ -277,6 +280,59 @@ class Live:
         current = self.archive.catalog.agreements().all()
         return next((str(each.id) for each in current if each.collection == place), "0")
 
+    def about(self, operation: Operation, made: Made) -> dict[str, str]:
+        """Return every parameter that an operation has, each with the value of one series."""
+        values = {
+            "Collection": made.collection,
+            "Modality": made.modality,
+            "PatientID": made.patient_id,
+            "PatientId": made.patient_id,
+            "StudyInstanceUID": made.study_uid,
+            "SeriesInstanceUID": made.series_uid,
+            "SOPInstanceUID": made.first,
+            "SOPInstanceUid": made.first,
+            "Date": EARLIER.strftime("%Y/%m/%d"),
+            "fromDate": EARLIER.strftime("%m-%d-%Y"),
+            "list": made.series_uid,
+            "seriesList": made.series_uid,
+            "textValue": made.patient_id,
+            "criteriaType0": "SeriesCriteria",
+            "value0": made.series_uid,
+            "seriesId": made.series_uid,
+            "seriesUIDs": made.series_uid,
+            "seriesUid": made.series_uid,
+            "includeAnnotation": "true",
+            "os": "windows",
+            "studyUIDs": made.study_uid,
+            "patientIDs": made.patient_id,
+            "SeriesUID": made.series_uid,
+            "collection": made.collection,
+            "visibility": "0,1,12,13",
+            "requestType": "WADO",
+            "studyUID": made.study_uid,
+            "seriesUID": made.series_uid,
+            "objectUID": made.first,
+            "CollectionOrSeries": "Series",
+        }
+        values |= self._looked_up(operation, made)
+        if operation.name == "getUpdatedSeries":
+            del values["fromDate"]
+        return {p.name: values[p.name] for p in operation.parameters if p.name in values}
+
+    def _looked_up(self, operation: Operation, made: Made) -> dict[str, str]:
+        """Parameters whose values the archive makes, where the operation has them."""
+        makers: dict[str, Callable[[], str]] = {
+            "imageID": lambda: self.image_id(made),
+            "agreement": lambda: self.agreement_id(made),
+            "nameValue": lambda: self.new_list(made),
+            "name": lambda: f"name {next(_NUMBERS)}",
+        }
+        if operation.action in {"drop_list", "list_contents"}:
+            makers["name"] = makers["nameValue"]
+        if operation.action in {"studies", "images"} and not operation.fixed.get("by_uid"):
+            makers["list"] = lambda: self.series_id(made)
+        return {name: make() for name, make in makers.items() if name in operation.parameter_names}
+
     def new_list(self, made: Made) -> str:
         """Make a shared list of one series, whatever its state, and return its name.
 
@@ -336,6 +392,17 @@ class Live:
             headers = {"Content_Type": "application/x-www-form-urlencoded"} | headers
             return ask_over(connection, path, "POST", text.encode(), **headers)
         return ask_over(connection, f"{path}{'?' if text else ''}{text}", method or "GET", **headers)
+
+    def get_over(
+        self,
+        connection: http.client.HTTPConnection,
+        path: str,
+        method: str = "GET",
+        *body: bytes,
+        **headers: str,
+    ) -> Answer:
+        """Ask for a path over a connection that may serve for many."""
+        return ask_over(connection, path, method, *body, **headers)
 
     def connected(self) -> contextlib.AbstractContextManager[http.client.HTTPConnection]:
         """A connection to the server, for many questions."""

@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import io
-import itertools
 import json
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -21,41 +20,9 @@ def name_of(operation: Operation) -> str:
     return operation.label
 
 
-_NUMBERS = itertools.count(1)
-
-
-def takes_numbers(operation: Operation) -> bool:
-    """Whether series are named by their internal numbers."""
-    return operation.action in {"studies", "images"} and not operation.fixed.get("by_uid")
-
-
 def arguments(operation: Operation, live: Any) -> dict[str, str]:
     """Return required parameters under which the full series is among the answers."""
-    values = {
-        "Collection": live.full.collection,
-        "Modality": "CT",
-        "SeriesInstanceUID": live.full.series_uid,
-        "Date": EARLIER.strftime("%Y/%m/%d"),
-        "fromDate": EARLIER.strftime("%m-%d-%Y"),
-        "SOPInstanceUID": live.full.first,
-        "SOPInstanceUid": live.full.first,
-        "list": live.series_id(live.full) if takes_numbers(operation) else live.full.series_uid,
-        "seriesId": live.full.series_uid,
-        "SeriesUID": live.full.series_uid,
-        "imageID": live.image_id(live.full),
-        "collection": live.full.collection,
-        "seriesList": "9.9.9",
-        "requestType": "WADO",
-        "studyUID": live.full.study_uid,
-        "seriesUID": live.full.series_uid,
-        "objectUID": live.full.first,
-        "seriesUid": live.full.series_uid,
-        "os": "windows",
-    }
-    if operation.action in {"drop_list", "list", "list_contents"}:
-        values["name"] = values["nameValue"] = live.new_list(live.full)
-    else:
-        values["name"] = f"new name {next(_NUMBERS)}"
+    values = live.about(operation, live.full) | {"seriesList": "9.9.9"}
     return {p.name: values[p.name] for p in operation.parameters if p.required or p.name == "seriesUid"}
 
 
@@ -106,6 +73,16 @@ def test_unknown_paths_are_404(live: Any, path: str) -> None:
 
 
 NEEDS = {
+    "acceptAgreement": "A form parameter, agreement, is required for this API call.",
+    **dict.fromkeys(
+        (
+            "getTextSearch",
+            "getTextSearchPaged",
+            "getManifestForTextSearch",
+            "getRestrictionsForTextSearch",
+        ),
+        "A parameter, textValue, is required for this API call.",
+    ),
     "getDCMImage": "A parameter, SeriesInstanceUID, is required for this API call.",
     "getDeniedSeries": (
         "A parameter, seriesList,  a list of SeriesInstanceUID is required for this API call."

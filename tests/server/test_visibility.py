@@ -1,7 +1,5 @@
 """What a viewer may not see does not exist: every operation, every state of a series."""
 
-import datetime as dt
-import itertools
 import json
 import re
 from collections.abc import Callable
@@ -13,7 +11,6 @@ from filmroom.model.queries import HierarchyDigest
 from filmroom.testing.permissions import OF_ACCOUNTS, Answer, Caller, Standing, expected
 from filmroom.wire.operations import OPERATIONS, Operation
 
-EARLIER = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
 STATES = ["hidden", "fetched_only", "restricted"]
 
 Ask = Callable[[dict[str, str]], Any]
@@ -21,58 +18,6 @@ Ask = Callable[[dict[str, str]], Any]
 
 def name_of(operation: Operation) -> str:
     return operation.label
-
-
-_NUMBERS = itertools.count(1)
-
-
-def takes_numbers(operation: Operation) -> bool:
-    """Whether series are named by their internal numbers."""
-    return operation.action in {"studies", "images"} and not operation.fixed.get("by_uid")
-
-
-def aimed_at(operation: Operation, made: Any, live: Any, *, modality: str) -> dict[str, str]:
-    """Return every parameter that the operation has, each with the value of one series."""
-    values = {
-        "Collection": made.collection,
-        "Modality": modality,
-        "PatientID": made.patient_id,
-        "PatientId": made.patient_id,
-        "StudyInstanceUID": made.study_uid,
-        "SeriesInstanceUID": made.series_uid,
-        "SOPInstanceUID": made.first,
-        "SOPInstanceUid": made.first,
-        "Date": EARLIER.strftime("%Y/%m/%d"),
-        "list": live.series_id(made) if takes_numbers(operation) else made.series_uid,
-        "seriesList": made.series_uid,
-        "textValue": made.patient_id,
-        "criteriaType0": "SeriesCriteria",
-        "value0": made.series_uid,
-        "seriesId": made.series_uid,
-        "seriesUIDs": made.series_uid,
-        "seriesUid": made.series_uid,
-        "includeAnnotation": "true",
-        "os": "windows",
-        "studyUIDs": made.study_uid,
-        "patientIDs": made.patient_id,
-        "SeriesUID": made.series_uid,
-        "imageID": live.image_id(made),
-        "collection": made.collection,
-        "visibility": "0,1,12,13",
-        "requestType": "WADO",
-        "studyUID": made.study_uid,
-        "seriesUID": made.series_uid,
-        "objectUID": made.first,
-        "CollectionOrSeries": "Series",
-        "agreement": live.agreement_id(made),
-    }
-    if operation.action in {"drop_list", "list", "list_contents"}:
-        values["name"] = values["nameValue"] = live.new_list(made)
-    else:
-        values["name"] = f"name {next(_NUMBERS)}"
-    if operation.name != "getUpdatedSeries":
-        values["fromDate"] = EARLIER.strftime("%m-%d-%Y")
-    return {p.name: values[p.name] for p in operation.parameters if p.name in values}
 
 
 IDENTIFIERS = ("UID", "Uid", "ID", "Id", "IDs", "UIDs", "list", "seriesList", "textValue", "value0")
@@ -94,7 +39,6 @@ SERIES = {
     Standing.GRANTED: "restricted",
     Standing.SEALED: "sealed",
 }
-MODALITIES = {"full": "CT", "hidden": "NM", "fetched_only": "PT", "restricted": "US", "sealed": "XA"}
 # What an answer says of these series and of no other.
 WORDS = {
     "full": ["Open-CT", "Open Site", "Acme", "ACME", "CHEST", "448771007", "DIAGNOSIS", '"CT"'],
@@ -152,7 +96,7 @@ def asking(live: Any, connection: Any, operation: Operation, caller: Caller) -> 
 def answer_to(live: Any, operation: Operation, state: str, ask: Ask) -> Answer | str:
     """Ask, and tell which answer of the table it is; text that says what is wrong if it is none."""
     made = getattr(live, state)
-    params = aimed_at(operation, made, live, modality=MODALITIES[state])
+    params = live.about(operation, made)
     answer = ask(params)
     if answer.status == 401:
         return Answer.LOGIN if answer.headers["www-authenticate"] == "Bearer" else "401 without a scheme"
@@ -230,7 +174,7 @@ def test_the_lists_of_a_grantee_hold_both(live: Any) -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
 def test_tokens(live: Any, operation: Operation) -> None:
-    params = aimed_at(operation, live.full, live, modality="CT")
+    params = live.about(operation, live.full)
     guest = live.send(operation.label, params, Authorization="Bearer undefined")
     refused = 401 if operation.action in OF_ACCOUNTS else 200
     assert guest.status == (204 if operation.action == "denied" else refused)

@@ -150,6 +150,9 @@ OTHERS: dict[tuple[str, str], set[str]] = {
     ("", "getWado"): _WADO,
     ("v1", "getKeycloakParams"): {"format"},
     ("", "up"): set(),
+    # Filmroom's own.
+    ("", "getAgreements"): set(),
+    ("", "acceptAgreement"): {"agreement*"},
     ("v1", "getAllSOPClassDefinition"): set(),
     ("v1", "status"): set(),
     ("v1", "status/version"): set(),
