@@ -298,6 +298,8 @@ ASKED_ELSEWHERE = {
     "getRestrictionsForSimpleSearch",
     # Manifests by another name.
     "getManifestTextV2",
+    # Nothing is found before every series is indexed: measured once, see the guide on text search.
+    *("getTextSearch", "getTextSearchPaged", "getManifestForTextSearch", "getRestrictionsForTextSearch"),
     # Nothing of the catalogue is read.
     *("getUserAgreementTxt", "getAllSOPClassDefinition", "hostName"),
 }
