@@ -155,6 +155,21 @@ def test_totals_and_counts_are_recounted(archive: Any) -> None:
     assert archive.counts() == before
 
 
+def test_what_instances_measure_is_gathered_again(archive: Any) -> None:
+    archive.sql("UPDATE instance SET slice_thickness = 4.25 WHERE series_key = 1")
+    archive.sql("UPDATE instance SET pixel_spacing = NULL, slice_thickness = NULL WHERE series_key = 2")
+    archive.sql("DELETE FROM series_geometry WHERE series_key = 2")
+    archive.sql(
+        "INSERT INTO series_geometry (series_key, pixel_spacings, slice_thicknesses) VALUES (2, '0.5', NULL)"
+    )
+    _, found = archive.fsck()
+    assert kinds(found) == {("wrong-geometry", "left"): 1}
+    assert found[0].detail == "2 series"
+    _, found = archive.fsck(repair=True)
+    assert kinds(found) == {("wrong-geometry", "mended"): 1}
+    archive.agrees()
+
+
 def test_series_that_text_search_does_not_know_wait_to_be_indexed(archive: Any) -> None:
     archive.sql("DELETE FROM series_text WHERE series_key = 1")
     _, found = archive.fsck()

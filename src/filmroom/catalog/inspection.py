@@ -19,6 +19,7 @@ from filmroom.catalog.database import Database, chunks
 from filmroom.catalog.ledger import forget_unused
 from filmroom.catalog.schema import facet, instance, quarantine, series, site, stored_object
 from filmroom.catalog.schema_files import series_file
+from filmroom.catalog.simple_search_changes import correct_geometry, wrong_geometry
 from filmroom.catalog.write import object_ids
 from filmroom.model.entities import Location, StoredInstance
 from filmroom.model.naming import uid_digest
@@ -166,13 +167,25 @@ class Inspection:
 
     def wrong_totals(self) -> Iterator[list[recount.WrongTotal]]:
         """Yield the series whose totals are not what their instances add up to, in lists."""
+        for first, last in self._series_pages():
+            with self._database.reading() as connection:
+                found = recount.wrong_totals(connection, series.c.id.between(first, last))
+            if found:
+                yield found
+
+    def wrong_geometry(self) -> Iterator[list[int]]:
+        """Yield the keys of the series whose geometry is not recorded as their instances have it."""
+        for first, last in self._series_pages():
+            with self._database.reading() as connection:
+                found = wrong_geometry(connection, instance.c.series_key.between(first, last))
+            if found:
+                yield list(found)
+
+    def _series_pages(self) -> Iterator[tuple[int, int]]:
         with self._database.reading() as connection:
             highest = int(connection.scalar(sa.select(sa.func.max(series.c.id))) or 0)
         for first in range(0, highest + 1, _PAGE):
-            with self._database.reading() as connection:
-                found = recount.wrong_totals(connection, series.c.id.between(first, first + _PAGE - 1))
-            if found:
-                yield found
+            yield first, first + _PAGE - 1
 
     def wrong_facets(self) -> Iterator[tuple[int, int]]:
         """Yield (site, number of wrong rows) for every site whose counts are not those of its series."""
@@ -226,6 +239,11 @@ class Inspection:
                         .where(series.c.id == wrong.series_key)
                         .values(image_count=count, file_size=size)
                     )
+
+    def correct_geometry(self, series_keys: Sequence[int]) -> None:
+        """Record the geometry of series as their instances have it."""
+        with self._database.writing() as connection:
+            correct_geometry(connection, series_keys)
 
     def correct_facets(self, site_id: int) -> None:
         """Count a site anew."""

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.database import chunks
-from filmroom.catalog.schema import patient
+from filmroom.catalog.schema import instance, patient, series
 from filmroom.catalog.schema_search import patient_change, series_geometry
 
 _GEOMETRY = {"pixel_spacings": "pixel_spacing", "slice_thicknesses": "slice_thickness"}
@@ -79,6 +79,50 @@ def record_geometry(connection: sa.Connection, read: Iterable[tuple[int, Mapping
                 )
         if new:
             connection.execute(sa.insert(series_geometry), new)
+
+
+def wrong_geometry(
+    connection: sa.Connection, which: sa.ColumnElement[bool]
+) -> dict[int, dict[str, str | None]]:
+    """Return what the instances of series have, where something else is recorded; of one moment.
+
+    :param which: a condition on ``instance``.
+    """
+    recorded = [series_geometry.c[name] for name in _GEOMETRY]
+    statement = (
+        sa.select(instance.c.series_key, *(instance.c[name] for name in _GEOMETRY.values()), *recorded)
+        .select_from(
+            instance.outerjoin(series_geometry, series_geometry.c.series_key == instance.c.series_key)
+        )
+        .where(which)
+        .distinct()
+    )
+    found: dict[int, list[sa.RowMapping]] = {}
+    for row in connection.execute(statement).mappings():
+        found.setdefault(row["series_key"], []).append(row)
+    wrong = {}
+    for key, rows in found.items():
+        there = {
+            name: _merged(None, {row[attribute] for row in rows if row[attribute] is not None})
+            for name, attribute in _GEOMETRY.items()
+        }
+        if any(there[name] != rows[0][name] for name in there):
+            wrong[key] = there
+    return wrong
+
+
+def correct_geometry(connection: sa.Connection, series_keys: Iterable[int]) -> None:
+    """Record of some series what their instances have."""
+    for keys in chunks(sorted(series_keys)):
+        wrong = wrong_geometry(connection, instance.c.series_key.in_(keys))
+        if not wrong:
+            continue
+        connection.execute(sa.delete(series_geometry).where(series_geometry.c.series_key.in_(list(wrong))))
+        rows = [{"series_key": key, **values} for key, values in wrong.items() if any(values.values())]
+        if rows:
+            connection.execute(sa.insert(series_geometry), rows)
+        owners = sa.select(series.c.patient_key).where(series.c.id.in_(list(wrong)))
+        record_patients(connection, connection.scalars(owners))
 
 
 def _merged(text: str | None, values: Iterable[float]) -> str | None:

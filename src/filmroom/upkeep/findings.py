@@ -35,6 +35,7 @@ KINDS: dict[str, Kind] = {
         Kind("unused-object", "the catalogue knows an object that nothing refers to", "repair", _REPAIR),
         Kind("wrong-total", "a series' number of images or bytes is wrong", "repair", _REPAIR),
         Kind("wrong-count", "counts of values for search are wrong", "repair", _REPAIR),
+        Kind("wrong-geometry", "simple search does not know what instances measure", "repair", _REPAIR),
         Kind("text-index", "text search does not know series", "repair", _REPAIR),
         Kind(
             "series-file",

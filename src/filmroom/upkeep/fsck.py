@@ -258,6 +258,10 @@ class _Check:
                 )
                 uid = wrong.series_instance_uid
                 self._found(Finding("wrong-total", detail, series_instance_uid=uid), mended=repair)
+        for keys in self._inspection.wrong_geometry():
+            if repair:
+                self._inspection.correct_geometry(keys)
+            self._found(Finding("wrong-geometry", f"{len(keys)} series"), mended=repair)
         for site_id, rows in self._inspection.wrong_facets():
             if repair:
                 self._inspection.correct_facets(site_id)
