@@ -28,7 +28,7 @@ _SERIES_AT_ONCE = 2_000
 _UIDS_AT_ONCE = 500
 _ANY = "*"
 # What ingest lets in has digits and full stops alone: anything else names nothing.
-_UID = re.compile(r"[0-9.*]+", re.ASCII)
+_UID = re.compile(r"[0-9.*]{1,129}", re.ASCII)  # 64 characters, and a * around each
 _LAST = ":"  # comes after digits and full stop
 
 
@@ -110,7 +110,7 @@ class Searches:
             raise InvalidInput("Only visible series are searched.")
         with self._database.reading() as connection:
             number = last_change(connection)
-            sites = {row.id: row.name for row in connection.execute(sites_statement(visible))}
+            sites = {row.id: row.name for row in connection.execute(_sites_statement(visible))}
             studies = _keys(connection, study.c.study_instance_uid, search.study_instance_uids, visible)
             named = _keys(connection, series.c.series_instance_uid, search.series_instance_uids, visible)
         holdings = self._copy.at(number)
@@ -128,7 +128,7 @@ class Searches:
         return Found(self._database, visible, Result.of(holdings, sites, rows))
 
 
-def sites_statement(visible: VisibleSet) -> sa.Select[tuple[int, str]]:
+def _sites_statement(visible: VisibleSet) -> sa.Select[tuple[int, str]]:
     """Return the statement for the sites that a viewer may see, with the names of their collections."""
     return (
         sa.select(site.c.id, collection.c.name)
@@ -144,12 +144,13 @@ def _keys(
     if not uids:
         return None
     found: set[int] = set()
-    for some in chunks([uid for uid in uids if _UID.fullmatch(uid)], _UIDS_AT_ONCE):
-        found.update(connection.scalars(uid_statement(column, some, visible)))
+    wanted = {re.sub(r"\*+", _ANY, uid) for uid in uids}
+    for some in chunks([uid for uid in wanted if _UID.fullmatch(uid)], _UIDS_AT_ONCE):
+        found.update(connection.scalars(_uid_statement(column, some, visible)))
     return np.asarray(sorted(found), np.int64)
 
 
-def uid_statement(
+def _uid_statement(
     column: sa.ColumnElement[str], uids: Sequence[str], visible: VisibleSet
 ) -> sa.Select[tuple[int]]:
     """Return the statement for the keys of visible studies or series, by UIDs in which ``*`` may stand."""
@@ -164,4 +165,4 @@ def uid_statement(
 def _fits(column: sa.ColumnElement[str], uid: str) -> sa.ColumnElement[bool]:
     # An index leads to what begins so; the rest is compared there.
     beginning = uid.partition(_ANY)[0]
-    return sa.and_(column.between(beginning, beginning + _LAST), column.like(re.sub(r"\*+", "%", uid)))
+    return sa.and_(column.between(beginning, beginning + _LAST), column.like(uid.replace(_ANY, "%")))

@@ -133,7 +133,7 @@ _ROW = (
 )
 
 
-def series_statement(keys: Sequence[int]) -> sa.Select[Any]:
+def _series_statement(keys: Sequence[int]) -> sa.Select[Any]:
     """Return the statement for the visible series of some patients, in the order of the columns."""
     return (
         sa.select(*_ROW)
@@ -150,7 +150,7 @@ def series_statement(keys: Sequence[int]) -> sa.Select[Any]:
 
 def _read(connection: sa.Connection, keys: Sequence[int], words: Vocabulary) -> tuple[Patients, Series]:
     """Return what some patients have: those that have anything, by key, and their series."""
-    rows = connection.execute(series_statement(keys)).all()
+    rows = connection.execute(_series_statement(keys)).all()
     if not rows:
         return Patients.empty(), Series.empty()
     column = dict(zip((each.name for each in _ROW), zip(*rows, strict=True), strict=True))
