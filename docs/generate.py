@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import typer
 from typer.main import get_command
 
+from filmroom import nbia, utils
 from filmroom.cli.app import app
 from filmroom.cli.errors import EXIT_CODES
+from filmroom.dropin.calls import CALLS
 from filmroom.model.attributes import ATTRIBUTES
 from filmroom.settings import SETTINGS
 from filmroom.testing.permissions import Answer, Caller, Standing, expected
@@ -224,6 +227,39 @@ def _examples(epilog: str) -> str:
     return f"\n{head}:\n\n```\n" + "\n".join(lines) + "\n```\n"
 
 
+def tcia_utils_page() -> str:
+    """Every function of the drop-in modules."""
+    asked = {call.function: f"`{call.endpoint}`" for call in CALLS}
+    text = (
+        "# Functions of tcia_utils\n\n`from filmroom import nbia` (or `nbia_v4`, `utils`) in place of `from "
+        "tcia_utils import nbia`; [what is the same and what is not](../guides/tcia_utils.md).\n"
+    )
+    for module in (nbia, utils):
+        functions = [getattr(module, name) for name in sorted(module.__all__, key=str.lower)]
+        rows = [
+            (
+                f"`{each.__name__}{_plain_signature(each)}`",
+                asked.get(each.__name__, ""),
+                _first_sentence(each),
+            )
+            for each in functions
+            if inspect.isfunction(each)
+        ]
+        head = ("function", "asks", "meaning")
+        text += f"\n## {module.__name__}\n\n{table(head, rows)}"
+    return text
+
+
+def _plain_signature(function: Callable[..., object]) -> str:
+    signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    return str(signature.replace(parameters=bare))
+
+
+def _first_sentence(function: Callable[..., object]) -> str:
+    return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split()).replace("``", "`")
+
+
 PAGES = {
     "settings.md": settings_page,
     "attributes.md": attributes_page,
@@ -231,6 +267,7 @@ PAGES = {
     "migration.md": migration_page,
     "permissions.md": permissions_page,
     "commands.md": commands_page,
+    "tcia_utils.md": tcia_utils_page,
 }
 
 

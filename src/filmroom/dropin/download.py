@@ -7,15 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filmroom.client import Client, DownloadReport
+from filmroom.client import Client
+from filmroom.client.download import Archive, Download
+from filmroom.client.intake import DIGESTS_NAME
 from filmroom.client.layout import STATE, SeriesPlace, checked_uid, is_uid, write_durably, writing
 from filmroom.client.receipt import read_receipt, whole_receipt
+from filmroom.client.transfer import SeriesRequest
 from filmroom.dropin.ask import save_frame, stamp
 from filmroom.dropin.extras import pandas
 from filmroom.dropin.series_table import getSeriesList, manifest_uids
 from filmroom.dropin.session import complain, log, quietly, session
 from filmroom.errors import InvalidInput, NotFound
 from filmroom.model.entities import Series
+from filmroom.wire.operations import find_operation
 
 FOLDER = "tciaDownload"
 _UNPACKED = "unpacked"
@@ -39,7 +43,8 @@ def downloadSeries(
     :param series_data: rows with ``SeriesInstanceUID``, or what ``input_type`` says: ``list`` (UIDs), ``df``,
         ``manifest`` (a path).
     :param number: fetch at most so many that are not there yet; 0: all.
-    :param hash: ``y`` leaves ``md5hashes.csv`` beside the images. They are checked in any case.
+    :param hash: ``y`` names the images ``00000001.dcm`` … and leaves ``md5hashes.csv`` beside them. Their MD5
+        are checked in any case.
     :param format: ``df`` or ``csv`` return the metadata of what is there now; ``csv`` writes them to
         ``downloadSeries_metadata_<YYYY-MM-DD_HHMM>.csv`` too.
     :param csv_filename: writes them to ``<csv_filename>.csv``.
@@ -53,15 +58,14 @@ def downloadSeries(
     target = Path(path).expanduser()
     with writing(target):
         target.mkdir(parents=True, exist_ok=True)
-    there = [uid for uid in wanted if _is_there(target, uid, as_zip=as_zip)]
+    there = [uid for uid in wanted if _is_there(target, uid)]
     new = [series for uid, series in wanted.items() if uid not in set(there)]
     new = new[:number] if number > 0 else new
     log.info("%d series are there already; %d are fetched into %s.", len(there), len(new), target)
     client = session.client(api_url)
-    fetch = _fetch_zips if as_zip else _fetch_folders
-    fetched, failed = fetch(client, new, target, workers=max(1, max_workers))
-    if hash == "y" and not as_zip:
-        _leave_digests(target, fetched)
+    archive = _WithDigests(client) if hash == "y" else client
+    fetch = _fetch_zips if as_zip else _fetch
+    fetched, failed = fetch(archive, new, target, workers=max(1, max_workers))
     log.info("Downloaded %d of %d series; %d were there before.", len(fetched), len(new), len(there))
     if failed:
         log.error("%d series failed, run the same call again: %s", len(failed), ", ".join(failed))
@@ -103,28 +107,53 @@ def _whole_number(value: Any) -> int | None:
         return None
 
 
-def _is_there(target: Path, uid: str, *, as_zip: bool) -> bool:
+def _is_there(target: Path, uid: str) -> bool:
+    """Whether a series is there and whole, as a folder or as an archive."""
     archive = target / f"{uid}.zip"
-    if archive.is_file() and zipfile.is_zipfile(archive):
-        return True
-    return not as_zip and whole_receipt(SeriesPlace(target, uid)) is not None
+    return (archive.is_file() and zipfile.is_zipfile(archive)) or (
+        whole_receipt(SeriesPlace(target, uid)) is not None
+    )
 
 
 Outcome = tuple[list[str], list[str]]
 """UIDs of series that came, and of those that failed."""
 
 
-def _fetch_folders(client: Client, series: Sequence[Series], target: Path, *, workers: int) -> Outcome:
-    return _outcome(client.download(series, target, workers=workers)) if series else ([], [])
+class _WithDigests:
+    """A client that asks for the archives that NBIA makes with digests: numbered images, no licence."""
+
+    def __init__(self, client: Client) -> None:
+        self.connection = client.connection
+        self.api = client.api
+        self.promise = client.promise
+        self.digest = client.digest
+
+    def archive_request(self, uid: str) -> SeriesRequest:
+        operation = find_operation(self.api, "getImageWithMD5Hash")
+        return SeriesRequest(operation.path, {operation.parameters[0].name: uid})
 
 
-def _fetch_zips(client: Client, series: Sequence[Series], target: Path, *, workers: int) -> Outcome:
+def _fetch(archive: Archive, series: Sequence[Series], target: Path, *, workers: int) -> Outcome:
+    if not series:
+        return [], []
+    report = Download(archive, target, workers=workers, overwrite=False, progress=None).run(series)
+    for result in report.failed:
+        if result.error is not None:
+            log.error("Series %s failed.", result.series_instance_uid)
+            complain(result.error)
+    good = [each.series_instance_uid for each in (*report.ok, *report.skipped)]
+    if isinstance(archive, _WithDigests):
+        _leave_digests(target, good)
+    return good, [each.series_instance_uid for each in report.failed]
+
+
+def _fetch_zips(archive: Archive, series: Sequence[Series], target: Path, *, workers: int) -> Outcome:
     """Fetch as many series at once as there are workers, pack them, and go on with the next."""
     fetched: list[str] = []
     failed: list[str] = []
     folder = target / STATE / _UNPACKED
     for start in range(0, len(series), workers):
-        came, missing = _outcome(client.download(series[start : start + workers], folder, workers=workers))
+        came, missing = _fetch(archive, series[start : start + workers], folder, workers=workers)
         with writing(target):
             for uid in came:
                 _pack(SeriesPlace(folder, uid), target / f"{uid}.zip")
@@ -146,15 +175,6 @@ def _pack(place: SeriesPlace, archive: Path) -> None:
     place.receipt.unlink()
 
 
-def _outcome(report: DownloadReport) -> Outcome:
-    for result in report.failed:
-        if result.error is not None:
-            log.error("Series %s failed.", result.series_instance_uid)
-            complain(result.error)
-    good = [each.series_instance_uid for each in (*report.ok, *report.skipped)]
-    return good, [each.series_instance_uid for each in report.failed]
-
-
 def _leave_digests(target: Path, uids: Iterable[str]) -> None:
     for uid in uids:
         place = SeriesPlace(target, uid)
@@ -163,7 +183,7 @@ def _leave_digests(target: Path, uids: Iterable[str]) -> None:
             lines = [f"{file.name},{file.md5}" for file in receipt.files if file.sop_instance_uid]
             with writing(target):
                 text = "\n".join(["Filename,MD5Hash", *lines, ""])
-                write_durably(place.folder / "md5hashes.csv", text.encode())
+                write_durably(place.folder / DIGESTS_NAME, text.encode())
 
 
 def _metadata(uids: list[str], api_url: str, format: str, csv_filename: str) -> Any:

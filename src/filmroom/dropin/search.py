@@ -117,7 +117,7 @@ def _manifest(form: dict[str, str], api_url: str, format: str) -> Any:
     found = _series_lines(content)
     if not found:
         log.info("The search found nothing.")
-        return None
+        return [] if format == "uids" else None
     if format == "uids":
         return list(parse_uid_list(content).series)
     text = content.decode("utf-8", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import logging
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
@@ -33,11 +34,21 @@ class StopExecution(Exception):
         return None
 
 
+class _Speaker(logging.Handler):
+    """Writes to standard error, unless the program has set up logging: then that has the records already."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.getLogger().handlers:
+            sys.stderr.write(f"{self.format(record)}\n")
+
+
 def speak_up() -> None:
-    """Show what the functions say on standard error, where the program has not set up logging itself."""
-    logging.basicConfig(format="%(asctime)s:%(levelname)s:%(message)s", level=logging.INFO)
-    # What the HTTP library says of each request is not for people.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    """Let the functions be heard from INFO on, as notebooks count on, without touching other loggers."""
+    if not log.handlers:
+        speaker = _Speaker()
+        speaker.setFormatter(logging.Formatter("%(asctime)s:%(levelname)s:%(message)s"))
+        log.addHandler(speaker)
+        log.setLevel(logging.INFO)
 
 
 def complain(error: FilmroomError) -> None:
@@ -129,7 +140,7 @@ class Session:
 
     def set_proxies(self, proxies: Mapping[str, str] | None) -> None:
         """Go through these proxies from now on. Logins are forgotten."""
-        self._forget_all()
+        self.forget()
         self.proxies = proxies
 
     def log_in(self, api_url: str, login: str, password: str) -> tuple[Any, ...]:
@@ -164,7 +175,9 @@ class Session:
         ends = dt.datetime.now() + dt.timedelta(seconds=tokens.seconds)  # noqa: DTZ005 - theirs is local time
         shown = (header, tokens.access, ends, tokens.refresh, None)
         with self._lock:
-            self._clients[client.base_url] = client
+            before, self._clients[client.base_url] = self._clients.get(client.base_url), client
+        if before is not None and before is not client:
+            before.close()
         self._publish(api_url, shown)
         return shown
 
@@ -173,7 +186,8 @@ class Session:
         names = ("api_call_headers", "access_token", "token_exp_time", "refresh_token", "id_token")
         self._module.update(zip((prefix + name for name in names), shown, strict=True))
 
-    def _forget_all(self) -> None:
+    def forget(self) -> None:
+        """Close all connections and forget all logins."""
         with self._lock:
             gone = [*self._clients.values(), *self._guests.values()]
             self._clients.clear()

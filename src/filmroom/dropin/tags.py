@@ -32,12 +32,12 @@ def getDicomTags(seriesUid: str, api_url: str = "", format: str = "df") -> Any:
     return None if rows is None else shaped(rows, _ENDPOINT, format)
 
 
+@quietly
 def _tags(uid: str, api_url: str) -> list[Tag] | None:
-    rows = ask(_ENDPOINT, {"SeriesUID": uid}, api_url)
+    rows: list[Tag] | None = ask(_ENDPOINT, {"SeriesUID": uid}, api_url)
     return rows or None
 
 
-@quietly
 def getSegRefSeries(uid: str, api_url: str = "") -> str:
     """Return the UID of the series that a segmentation (SEG, RTSTRUCT) was made on, or ``N/A``.
 
@@ -72,7 +72,6 @@ def _within(rows: Iterable[Tag], path: Sequence[str]) -> Iterable[str]:
         around.append(tag)
 
 
-@quietly
 def reportDicomTags(
     series_uids: Iterable[str], elements: Sequence[str] | None = None, api_url: str = ""
 ) -> Any:
