@@ -27,8 +27,8 @@ class Answers:
         return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, int]:
-    """Read one answer; return its status and the bytes of its body."""
+async def _answer(reader: asyncio.StreamReader, until: Callable[[], bool]) -> tuple[int, int] | None:
+    """Read one answer; return its status and the bytes of its body, None when time is over before its end."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     status = int(head.split(b" ", 2)[1])
     if b"\r\ncontent-length:" in head:
@@ -40,6 +40,8 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, int]:
     while length := int(await reader.readuntil(b"\r\n"), 16):
         size += length
         left = length + 2
+        if until():
+            return None
         while left:
             left -= len(await reader.readexactly(min(left, _DROPPED_AT_ONCE)))
     await reader.readexactly(2)
@@ -59,7 +61,10 @@ async def _client(
             head += f"Content-Length: {len(form)}\r\n" if form else ""
             began = time.perf_counter()
             writer.write(f"{head}\r\n".encode() + form)
-            status, size = await _answer(reader)
+            answer = await _answer(reader, until)
+            if answer is None:
+                return
+            status, size = answer
             into.seconds.append(time.perf_counter() - began)
             into.size += size
             if status != 200:
