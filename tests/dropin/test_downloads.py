@@ -14,6 +14,9 @@ import pytest
 
 from filmroom import nbia
 from filmroom.client import verify
+from filmroom.dropin.session import session
+from filmroom.net.retry import RetryPolicy
+from filmroom.testing.faults import Fault, FaultyRelay, Schedule
 
 
 def contents(paths: object) -> list[bytes]:
@@ -137,3 +140,33 @@ def test_one_image(turned: Any, here: Path, caplog: pytest.LogCaptureFixture) ->
     nbia.downloadImage(turned.seg, "../../x", path="other")
     assert not (here / "other").exists()
     assert caplog.text.count("ERROR") == 3
+
+
+def test_sizes_are_asked_for_many_series_at_once(
+    turned: Any, here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The server, in this process, logs each request.
+    caplog.set_level(logging.INFO)
+    nbia.downloadSeries(turned.public, input_type="list")
+    asked = [record.msg["operation"] for record in caplog.records if isinstance(record.msg, dict)]
+    assert sorted(asked) == ["v4/getImage", "v4/getImage", "v4/getSeriesMetadata"]
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "truncate", "error-500"])
+def test_what_goes_wrong_on_the_way_is_repaired_by_the_next_call(
+    fault: Fault, turned: Any, here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    series = [row for row in nbia.getSeries("Open") if row["SeriesInstanceUID"] == turned.ct]
+    with FaultyRelay(turned.url) as relay:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(session.client(relay.url).connection, "policy", RetryPolicy(attempts=1))
+            relay.schedule = Schedule(seed=1, rate=1.0, faults=(fault,))
+            nbia.downloadSeries(series, api_url=relay.url)
+        assert relay.schedule.done[fault] >= 1
+        assert f"1 series failed, run the same call again: {turned.ct}" in caplog.text
+        assert not (here / "tciaDownload" / turned.ct).exists()
+        relay.schedule = None
+        nbia.downloadSeries(series, api_url=relay.url)
+        session.forget()
+    assert contents((here / "tciaDownload" / turned.ct).glob("*.dcm")) == sorted(turned.files[turned.ct])
+    assert verify(here / "tciaDownload").ok

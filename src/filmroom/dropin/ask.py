@@ -46,7 +46,7 @@ def ask(
     """Return the parsed JSON of an answer, None for an empty one. :raises FilmroomError: see the client."""
     client, path = session.place(endpoint, api_url)
     given = (form if method.upper() == "POST" else options) or {}
-    log.info("Asking %s for %s with %s", client.base_url, endpoint, given)
+    log.info("Asking %s for %s with %.500s", client.base_url, endpoint, given)
     params = {name: str(value) for name, value in given.items()}
     connection = client.connection
     answer = connection.post(path, params) if method.upper() == "POST" else connection.get(path, params)

@@ -13,11 +13,11 @@ from filmroom.client.intake import DIGESTS_NAME
 from filmroom.client.layout import STATE, SeriesPlace, checked_uid, is_uid, write_durably, writing
 from filmroom.client.receipt import read_receipt, whole_receipt
 from filmroom.client.transfer import SeriesRequest
-from filmroom.dropin.ask import save_frame, stamp
+from filmroom.dropin.ask import ask, save_frame, stamp
 from filmroom.dropin.extras import pandas
-from filmroom.dropin.series_table import getSeriesList, manifest_uids
+from filmroom.dropin.series_table import AT_ONCE, getSeriesList, manifest_uids
 from filmroom.dropin.session import complain, log, quietly, session
-from filmroom.errors import InvalidInput, NotFound
+from filmroom.errors import AccessDenied, BadAnswer, InvalidInput, NotFound, ServerError
 from filmroom.model.entities import Series
 from filmroom.wire.operations import find_operation
 
@@ -65,7 +65,7 @@ def downloadSeries(
     client = session.client(api_url)
     archive = _WithDigests(client) if hash == "y" else client
     fetch = _fetch_zips if as_zip else _fetch
-    fetched, failed = fetch(archive, new, target, workers=max(1, max_workers))
+    fetched, failed = fetch(archive, _sized(new, api_url), target, workers=max(1, max_workers))
     log.info("Downloaded %d of %d series; %d were there before.", len(fetched), len(new), len(there))
     if failed:
         log.error("%d series failed, run the same call again: %s", len(failed), ", ".join(failed))
@@ -102,9 +102,28 @@ def _rows(series_data: Any, input_type: str) -> Iterable[Mapping[str, Any]]:
 def _whole_number(value: Any) -> int | None:
     """Return a count of a row; None when it has none, also for what data frames put in its place."""
     try:
-        return int(value)
+        number = int(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return number if number >= 0 else None
+
+
+def _sized(series: list[Series], api_url: str) -> list[Series]:
+    """Return series with what the server says of their sizes, asked for many at once.
+
+    Those of which it says nothing stay as they are: the download asks for each.
+    """
+    unknown = [each.series_instance_uid for each in series if each.image_count is None]
+    told: dict[str, Series] = {}
+    for start in range(0, len(unknown), AT_ONCE):
+        form = {"list": ",".join(unknown[start : start + AT_ONCE]), "format": "json"}
+        try:
+            rows = ask("getSeriesMetadata", None, api_url, "POST", form)
+        except (ServerError, NotFound, AccessDenied, BadAnswer) as error:
+            log.info("The sizes are asked series by series: %s", error)
+            break
+        told |= _wanted(rows, "")
+    return [told.get(each.series_instance_uid, each) for each in series]
 
 
 def _is_there(target: Path, uid: str) -> bool:

@@ -14,7 +14,8 @@ from filmroom.dropin.extras import pandas
 from filmroom.dropin.session import StopExecution, log, quietly, session
 from filmroom.errors import InvalidInput
 
-_AT_ONCE = 10_000
+AT_ONCE = 10_000
+"""Series in one question."""
 _LARGEST_MANIFEST = 256 << 20
 
 SPACED: dict[str, str] = {
@@ -114,8 +115,8 @@ def metadata_frame(client: Client, path: str, uids: Sequence[str]) -> Any:
     """
     pd = pandas()
     parts = []
-    for start in range(0, len(uids), _AT_ONCE):
-        answer = client.connection.post(path, {"list": ",".join(map(str, uids[start : start + _AT_ONCE]))})
+    for start in range(0, len(uids), AT_ONCE):
+        answer = client.connection.post(path, {"list": ",".join(map(str, uids[start : start + AT_ONCE]))})
         if answer.content.strip():
             parts.append(pd.read_csv(io.BytesIO(answer.content)))
     return pd.concat(parts, ignore_index=True) if parts else None

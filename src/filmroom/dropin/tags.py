@@ -49,14 +49,14 @@ def getSegRefSeries(uid: str, api_url: str = "") -> str:
         return NOT_AVAILABLE
     modality = next((row["data"] for row in rows if row["element"] == _MODALITY), None)
     if modality not in _REFERENCES:
-        log.warning("Series %s is no segmentation but %s.", uid, modality)
+        log.warning("Series %s is no segmentation but %r.", uid, modality)
         return NOT_AVAILABLE
     found = list(dict.fromkeys(_within(rows, _REFERENCES[modality])))
     if not found:
         log.warning("Series %s does not say which series it was made on.", uid)
         return NOT_AVAILABLE
     if len(found) > 1:
-        log.warning("Series %s was made on several series: %s.", uid, ", ".join(found))
+        log.warning("Series %s was made on several series: %s.", uid, found)
     return found[0]
 
 
