@@ -124,7 +124,7 @@ def test_urls_for_people(host: str, url: str) -> None:
         ("FILMROOM_LOG_FORMAT", "xml"),
         ("FILMROOM_LOG_LEVEL", "loud"),
         ("FILMROOM_METRICS_FROM_ANYWHERE", "perhaps"),
-        ("FILMROOM_AGREEMENT_FILE", "/no/such/file"),
+        ("FILMROOM_LEGACY_API", "perhaps"),
     ],
 )
 def test_wrong_settings_end_before_anything_is_made(
