@@ -11,7 +11,7 @@ from filmroom.client.layout import is_uid
 
 VIEWER = "https://viewer.imaging.datacommons.cancer.gov/v3/viewer/"
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 class HtmlTable:
@@ -27,7 +27,7 @@ class HtmlTable:
         return f"<HtmlTable of {len(self.data)} characters>"
 
 
-def html_table(rows: Sequence[Row], columns: Sequence[str] | None = None) -> HtmlTable:
+def html_table(rows: Sequence[Row], columns: Sequence[Any] | None = None) -> HtmlTable:
     """Return a table of rows. Values come from DICOM files: they are escaped, and only UIDs become links."""
     names = (
         list(columns) if columns is not None else list(dict.fromkeys(name for row in rows for name in row))
@@ -48,7 +48,7 @@ def series_link(study: str, series: str) -> str:
     return f"{VIEWER}?{urlencode({'StudyInstanceUIDs': study, 'SeriesInstanceUIDs': series})}"
 
 
-def _cell(row: Row, name: str) -> str:
+def _cell(row: Row, name: Any) -> str:
     value = row.get(name)
     text = "" if value is None else str(value)
     study = str(row.get("StudyInstanceUID") or "")

@@ -91,7 +91,7 @@ def _credentials(user: str, pw: str) -> tuple[str, str]:
     try:
         login = user or input("User: ")
         password = pw or ("" if login == "nbia_guest" else getpass.getpass("Password: "))
-    except (EOFError, OSError):
+    except (EOFError, OSError, NotImplementedError):  # the last from a notebook that runs by itself
         raise InvalidInput("Nobody is there to give a login and its password.") from None
     if any(character in login + password for character in "\r\n"):
         raise InvalidInput("A login or password has a line break.")
@@ -148,7 +148,8 @@ def makeSharedCart(
     """
     client = session.client(api_url)
     title = name or f"nbia-{secrets.randbelow(10**17)}"
-    chunks = [uids[start : start + chunk_size] for start in range(0, len(uids), max(1, chunk_size))]
+    size = max(1, chunk_size)
+    chunks = [uids[start : start + size] for start in range(0, len(uids), size)]
     made = []
     for number, chunk in enumerate(chunks, 1):
         part = title if len(chunks) == 1 else f"{title}-part{number}"

@@ -147,7 +147,7 @@ def makeSeriesReport(
 def idcOhifViewer(data: Any, max_rows: int = 500) -> HtmlTable | None:
     """Return rows or a data frame as an HTML table whose UIDs link to the viewer of IDC."""
     if hasattr(data, "to_dict"):
-        rows, columns = data.head(max_rows).to_dict("records"), [str(name) for name in data.columns]
+        rows, columns = data.head(max_rows).to_dict("records"), list(data.columns)
     elif isinstance(data, list):
         rows, columns = data[:max_rows], None
     else:
