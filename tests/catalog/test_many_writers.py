@@ -55,7 +55,7 @@ def _batch(make: Any, chance: random.Random, writer: int) -> list[Any]:
 
 
 def _write(url: str, writer: int, start: Any, answers: Any) -> None:
-    make = _neighbour("conftest").make.__wrapped__()
+    make = _neighbour("conftest").maker.__wrapped__()
     chance = random.Random(writer)
     outcomes: list[tuple[str, str]] = []
     with Catalog.open(url) as catalog:
