@@ -74,7 +74,7 @@ def _packs(context: Context, section: Section) -> None:
 
 def _write(context: Context, files: corpus.Corpus, *, alone: bool) -> tuple[float, float]:
     """Write the files into a store; return files/s and fsyncs per file."""
-    from filmroom.ingest.packing import TaskPacks
+    from filmroom.ingest.packing import TaskPacks, delivery_order
     from filmroom.store.local import LocalStore
 
     folder = context.folder("store")
@@ -99,7 +99,7 @@ def _write(context: Context, files: corpus.Corpus, *, alone: bool) -> tuple[floa
                 if alone:
                     store.write(f"{index % 251:02x}/{uid}.{index}.dcm", [content])
                 else:
-                    packs.add(uid, content)
+                    packs.add(uid, content, delivery_order({"sop_instance_uid": f"{uid}.{index:06d}"}))
             packs.write()
         seconds = time.perf_counter() - began
     finally:

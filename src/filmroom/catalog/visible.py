@@ -48,21 +48,17 @@ def role_held(account_id: int) -> sa.ColumnElement[bool]:
 
 
 def _role_at_site(site_id: sa.ColumnElement[int], account_id: int, role: Role) -> sa.ColumnElement[bool]:
-    return (
-        sa.select(sa.literal(1))
+    # Not correlated: the sites are found once for a statement, however many rows it looks at.
+    sites = (
+        sa.select(protection_element.c.site_id)
         .select_from(
             protection_element.join(
                 access_grant, access_grant.c.protection_group_id == protection_element.c.protection_group_id
             )
         )
-        .where(
-            protection_element.c.site_id == site_id,
-            access_grant.c.role == role.value,
-            role_held(account_id),
-        )
-        .correlate_except(protection_element, access_grant)
-        .exists()
+        .where(access_grant.c.role == role.value, role_held(account_id))
     )
+    return site_id.in_(sites)
 
 
 def visible_series(visible: VisibleSet) -> sa.ColumnElement[bool]:
