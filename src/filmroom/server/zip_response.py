@@ -25,8 +25,7 @@ from filmroom.errors import ObjectChanged, StoreError
 from filmroom.model.entities import StoredInstance
 from filmroom.server.zip_source import CHUNK, ByteSource, InflatedSource, SegmentSource
 from filmroom.store.content import ContentReader
-from filmroom.store.tar_layout import TarLayout
-from filmroom.store.zip_layout import Segment, StoredSegment, ZipLayout
+from filmroom.store.zip_layout import ArchiveLayout, Segment, StoredSegment
 
 _log = logging.getLogger(__name__)
 
@@ -235,7 +234,7 @@ class _ArchiveResponse(RangedResponse):
 
     def __init__(
         self,
-        layout: ZipLayout | TarLayout,
+        layout: ArchiveLayout,
         reader: ContentReader,
         *,
         filename: str,

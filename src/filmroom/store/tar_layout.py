@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from filmroom.errors import InvalidInput
 from filmroom.model.entities import StoredBytes
 from filmroom.store.zip_layout import (
+    ArchiveLayout,
     Entry,
     LiteralSegment,
     Segment,
@@ -31,20 +31,18 @@ _REST_SUM = sum(_AFTER_NAME) + sum(_AFTER_SIZE) + 8 * ord(" ") + sum(_AFTER_SUM)
 _LONGEST_PLAIN, _LARGEST_PLAIN = 100, 8**11 - 1
 
 
-class TarLayout:
-    """A planned archive: ``size`` in bytes, a strong ``etag`` (quoted), and where every byte comes from.
+class TarLayout(ArchiveLayout):
+    """A planned TAR.
 
     The ETag is a hash over the headers and the SHA-256 of every member.
     """
 
-    __slots__ = ("_entries", "_offsets", "etag", "size")
+    __slots__ = ()
 
     def __init__(self, entries: Sequence[Entry], offsets: array[int], etag: str) -> None:
-        self._entries = entries
-        self._offsets = offsets  # where each member begins; last: where the members end
-        self.etag = etag
         # Two blocks of zeros, and on to the end of a record.
-        self.size = _padded(self._offsets[-1] + 2 * tarfile.BLOCKSIZE, tarfile.RECORDSIZE)
+        size = _padded(offsets[-1] + 2 * tarfile.BLOCKSIZE, tarfile.RECORDSIZE)
+        super().__init__(entries, offsets, etag, size)
 
     @classmethod
     def plan(cls, entries: Iterable[Entry]) -> TarLayout:
@@ -66,23 +64,11 @@ class TarLayout:
             )
         return cls(members, offsets, f'"{identity.hexdigest()[:40]}"')
 
-    def segments(self, start: int = 0, end: int | None = None) -> Iterator[Segment]:
-        """Yield, in order, where the bytes from ``start`` to before ``end`` come from.
+    def _member(self, entry: Entry, start: int, end: int) -> Iterator[Segment]:
+        return _member_segments(entry, start, end)
 
-        :raises InvalidInput: when the range does not lie inside the archive.
-        """
-        stop = self.size if end is None else end
-        if not 0 <= start <= stop <= self.size:
-            raise InvalidInput(f"No range of the archive: {start} to {stop}.")
-        position = start
-        index = bisect_right(self._offsets, start) - 1
-        while position < stop and index < len(self._entries):
-            begin, after = self._offsets[index], self._offsets[index + 1]
-            yield from _member_segments(self._entries[index], position - begin, min(stop, after) - begin)
-            position = min(stop, after)
-            index += 1
-        if position < stop:
-            yield LiteralSegment(bytes(stop - position))
+    def _tail(self, start: int, end: int) -> bytes:
+        return bytes(end - start)
 
 
 def _member_segments(entry: Entry, start: int, end: int) -> Iterator[Segment]:

@@ -81,21 +81,60 @@ class StoredSegment:
 Segment = LiteralSegment | StoredSegment
 
 
-class ZipLayout:
+class ArchiveLayout:
     """A planned archive: ``size`` in bytes, a strong ``etag`` (quoted), and where every byte comes from.
+
+    :param offsets: where each member begins; last: where what follows the members begins.
+    """
+
+    __slots__ = ("_entries", "_offsets", "etag", "size")
+
+    def __init__(self, entries: Sequence[Entry], offsets: array[int], etag: str, size: int) -> None:
+        self._entries = entries
+        self._offsets = offsets
+        self.etag = etag
+        self.size = size
+
+    def segments(self, start: int = 0, end: int | None = None) -> Iterator[Segment]:
+        """Yield, in order, where the bytes from ``start`` to before ``end`` come from.
+
+        :raises InvalidInput: when the range does not lie inside the archive.
+        """
+        stop = self.size if end is None else end
+        if not 0 <= start <= stop <= self.size:
+            raise InvalidInput(f"No range of the archive: {start} to {stop}.")
+        position = start
+        index = bisect_right(self._offsets, start) - 1
+        while position < stop and index < len(self._entries):
+            begin, after = self._offsets[index], self._offsets[index + 1]
+            yield from self._member(self._entries[index], position - begin, min(stop, after) - begin)
+            position = after
+            index += 1
+        if position < stop:
+            begin = self._offsets[-1]
+            yield LiteralSegment(self._tail(position - begin, stop - begin))
+
+    def _member(self, entry: Entry, start: int, end: int) -> Iterator[Segment]:
+        """Yield the segments of one member; positions count from its header."""
+        raise NotImplementedError
+
+    def _tail(self, start: int, end: int) -> bytes | memoryview:
+        """Return bytes of what follows the members; positions count from its beginning."""
+        raise NotImplementedError
+
+
+class ZipLayout(ArchiveLayout):
+    """A planned ZIP.
 
     The ETag is a hash over the central directory and the SHA-256 of every member, so it is the same in
     every process and differs whenever a byte does.
     """
 
-    __slots__ = ("_directory", "_entries", "_offsets", "etag", "size")
+    __slots__ = ("_directory",)
 
     def __init__(self, entries: Sequence[Entry], offsets: array[int], directory: bytes, etag: str) -> None:
-        self._entries = entries
-        self._offsets = offsets  # where each local header begins; last: where the directory begins
+        super().__init__(entries, offsets, etag, offsets[-1] + len(directory))
         self._directory = directory
-        self.etag = etag
-        self.size = offsets[-1] + len(directory)
 
     @classmethod
     def plan(cls, entries: Iterable[Entry]) -> ZipLayout:
@@ -137,24 +176,11 @@ class ZipLayout:
         tail = _end_records(len(members), len(central), offset)
         return cls(members, offsets, central + tail, f'"{identity.hexdigest()[:40]}"')
 
-    def segments(self, start: int = 0, end: int | None = None) -> Iterator[Segment]:
-        """Yield, in order, where the bytes from ``start`` to before ``end`` come from.
+    def _member(self, entry: Entry, start: int, end: int) -> Iterator[Segment]:
+        return _member_segments(entry, start, end)
 
-        :raises InvalidInput: when the range does not lie inside the archive.
-        """
-        stop = self.size if end is None else end
-        if not 0 <= start <= stop <= self.size:
-            raise InvalidInput(f"No range of the archive: {start} to {stop}.")
-        position = start
-        index = bisect_right(self._offsets, start) - 1
-        while position < stop and index < len(self._entries):
-            begin, after = self._offsets[index], self._offsets[index + 1]
-            yield from _member_segments(self._entries[index], position - begin, min(stop, after) - begin)
-            position = after
-            index += 1
-        if position < stop:
-            begin = self._offsets[-1]
-            yield LiteralSegment(memoryview(self._directory)[position - begin : stop - begin])
+    def _tail(self, start: int, end: int) -> bytes | memoryview:
+        return memoryview(self._directory)[start:end]
 
 
 def encoded_name(name: str) -> bytes:
