@@ -1,0 +1,12 @@
+"""Series as they are listed, ready to send."""
+
+from __future__ import annotations
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing: the tables come with the next commits."""

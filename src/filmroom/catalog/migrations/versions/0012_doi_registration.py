@@ -1,0 +1,12 @@
+"""Registration of DOIs at DataCite."""
+
+from __future__ import annotations
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing: the tables come with the next commits."""
