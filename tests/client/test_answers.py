@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from filmroom import Client, errors
-from filmroom.client import Records
 from filmroom.client.uid_list import parse_uid_list
-from filmroom.model.entities import Patient, Series
+from filmroom.model.entities import Series
 from filmroom.net.retry import RetryPolicy
 
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)
@@ -126,21 +125,6 @@ def test_wrong_use() -> None:
             client.download([1], "x")  # type: ignore[list-item]
         with pytest.raises(errors.InvalidInput):
             client.download("1.2", "x", workers=0)
-
-
-def test_records_in_a_notebook_are_escaped() -> None:
-    records = Records(Patient, [Patient("<script>alert(1)</script>")] * 30)
-    text = records._repr_html_()
-    assert "<script>" not in text
-    assert "&lt;script&gt;" in text
-    assert "10 more" in text
-    assert repr(records) == "<30 Patient records>"
-
-
-def test_records_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(errors.MissingExtra, match="dataframe"):
-        Records(Patient, []).to_pandas()
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ _EXTRAS = {
     "obstore": "s3",
     "psycopg": "postgres",
     "pandas": "dataframe",
+    "polars": "polars",
+    "pyarrow": "arrow",
 }
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import html
-import importlib
+import io
+import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar, overload
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, TypeVar, overload
 
-from filmroom.errors import MissingExtra
+import msgspec
+
+from filmroom.client.extras import bring
+from filmroom.client.frames import arrow_table, cell_text, pandas_frame, polars_frame, scalar_types
+from filmroom.client.layout import writing
 
 T = TypeVar("T")
 
@@ -73,40 +82,114 @@ class Records(Sequence[T], Generic[T]):
     def __repr__(self) -> str:
         return f"<{len(self)} {self._kind.__name__} records>"
 
+    # as other tables --------------------------------------------------------------------------------
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return one plain dictionary per record, extras included."""
-        return [
-            dataclasses.asdict(item) | self.extras.get(number, {})  # type: ignore[call-overload]
-            for number, item in enumerate(self._items)
-        ]
+        return list(self._dicts())
+
+    def _dicts(self) -> Iterator[dict[str, Any]]:
+        names = self.columns
+        for number, item in enumerate(self._items):
+            row = {name: _plain(getattr(item, name)) for name in names}
+            yield row | dict(self.extras.get(number, {}))
+
+    def _by_column(self) -> dict[str, list[Any]]:
+        """Return the values column by column, extras after the records' own fields."""
+        table = {name: [_plain(getattr(item, name)) for item in self._items] for name in self.columns}
+        more = dict.fromkeys(name for extra in self.extras.values() for name in extra)
+        return table | {
+            name: [self.extras.get(number, {}).get(name) for number in range(len(self))] for name in more
+        }
 
     def to_pandas(self) -> Any:
         """Return a pandas data frame; it has the columns also when it has no rows.
 
         :raises MissingExtra: when pandas is not installed.
         """
-        try:
-            pd = importlib.import_module("pandas")
-        except ImportError:
-            raise MissingExtra("dataframe", "A data frame") from None
-        rows = self.to_dicts()
-        extra = list(dict.fromkeys(name for row in rows for name in row if name not in self.columns))
-        return pd.DataFrame(rows, columns=[*self.columns, *extra])
+        return pandas_frame(self._by_column())
 
+    def to_polars(self) -> Any:
+        """Return a polars data frame; what has parts (a tuple, a mapping) is JSON text in it.
+
+        :raises MissingExtra: when polars is not installed.
+        """
+        return polars_frame(self._by_column(), scalar_types(self._kind))
+
+    def to_arrow(self) -> Any:
+        """Return a pyarrow table; what has parts (a tuple, a mapping) is JSON text in it.
+
+        :raises MissingExtra: when pyarrow is not installed.
+        """
+        return arrow_table(self._by_column(), scalar_types(self._kind))
+
+    # into files -------------------------------------------------------------------------------------
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write a JSON array of objects; dates in ISO 8601. :raises StoreError: when it cannot be written."""
+        with _new_file(path) as file:
+            separator = b"[\n"
+            for row in self._dicts():
+                file.write(separator + msgspec.json.encode(row))
+                separator = b",\n"
+            file.write(b"\n]\n" if len(self) else b"[]\n")
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write CSV (RFC 4180, UTF-8) with a header. :raises StoreError: when it cannot be written."""
+        table = self._by_column()
+        with _new_file(path) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+            writer = csv.writer(text)
+            writer.writerow(table)
+            writer.writerows(map(cell_text, row) for row in zip(*table.values(), strict=True))
+            text.detach()
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write a Parquet file.
+
+        :raises MissingExtra: when pyarrow is not installed. :raises StoreError: when it cannot be written.
+        """
+        table = self.to_arrow()
+        with _new_file(path) as file:
+            bring("pyarrow.parquet", "arrow", "A Parquet file").write_table(table, file)
+
+    # in a notebook ----------------------------------------------------------------------------------
     def _repr_html_(self) -> str:
-        """Return the first rows as an HTML table; values come from DICOM files and are escaped."""
-        columns = self.columns
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+        """Return the first rows as an HTML table, without the columns that are empty there.
+
+        Values come from DICOM files, names of extras from a server: they are escaped.
+        """
+        rows = [row for row, _ in zip(self._dicts(), range(_NOTEBOOK_ROWS), strict=False)]
+        names = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
         body = "".join(
-            "<tr>"
-            + "".join(f"<td>{html.escape(_shown(getattr(item, name)))}</td>" for name in columns)
-            + "</tr>"
-            for item in self._items[:_NOTEBOOK_ROWS]
+            "<tr>" + "".join(f"<td>{html.escape(cell_text(row.get(name)))}</td>" for name in names) + "</tr>"
+            for row in rows
         )
         more = len(self) - _NOTEBOOK_ROWS
-        note = f"<p>… and {more} more</p>" if more > 0 else ""
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
+        note = f", of which the first {_NOTEBOOK_ROWS} are shown" if more > 0 else ""
+        return (
+            f"<p>{len(self):,} {html.escape(self._kind.__name__)} records{note}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
 
 
-def _shown(value: object) -> str:
-    return "" if value is None else str(value)
+def _plain(value: Any) -> Any:
+    """Return a value without classes of ours in it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+@contextmanager
+def _new_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Yield a file that takes the place of ``path`` once it is written to the end."""
+    target = Path(path).expanduser()
+    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    with writing(target):
+        try:
+            with unfinished.open("xb") as file:
+                yield file
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from filmroom.errors import MissingExtra
+from filmroom.client.extras import bring
 
 
 def pandas() -> Any:
     """Return pandas. :raises MissingExtra: when it is not installed; the error says how to."""
-    return _brought("pandas", "dataframe", "A data frame")
+    return bring("pandas", "dataframe", "A data frame")
 
 
 def plotly_express() -> Any:
     """Return plotly's express module. :raises MissingExtra: when it is not installed."""
-    return _brought("plotly.express", "plot", "A chart")
-
-
-def _brought(module: str, extra: str, purpose: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise MissingExtra(extra, purpose) from None
+    return bring("plotly.express", "plot", "A chart")

@@ -38,7 +38,10 @@ def _integer(value: Any) -> int | None:
         return None
     if not number.is_integer():
         raise ValueError(f"not a whole number: {value!r}")
-    return int(value) if isinstance(value, str) and value.strip().lstrip("+-").isdigit() else int(number)
+    whole = int(value) if isinstance(value, str) and value.strip().lstrip("+-").isdigit() else int(number)
+    if not -(2**63) <= whole < 2**63:
+        raise ValueError("larger than any number of this kind")
+    return whole
 
 
 def _decimal(value: Any) -> float | None:
