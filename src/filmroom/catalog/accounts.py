@@ -36,20 +36,11 @@ class Accounts:
         :param password: None for somebody who will come from the institute's provider with this login.
         :raises InvalidInput: for a name that is taken or none, or a short password.
         """
-        _check_name(login, "login")
-        if login == GUEST_LOGIN:
-            raise InvalidInput(f"{GUEST_LOGIN} is the guest, who needs no account.")
-        if email is not None and not is_email(email):
-            raise InvalidInput(f"Not an e-mail address: {email[:330]!r}.")
         kept = None if password is None else hash_password(password)
         with self._database.writing() as connection:
-            if _find(connection, account, account.c.login, login) is not None:
-                raise InvalidInput(f"There is an account {login!r} already.")
-            values = {"login": login, "email": email, "password_hash": kept, "active": True, "created": now()}
-            [made] = insert_returning_ids(connection, account, [values])
+            made = make_account(connection, login, kept, email)
             if kept is None:
                 connection.execute(sa.insert(identity).values(account_id=made))
-            record_change(connection, f"account {login}", {"made": True, "email": email})
 
     def all(self) -> list[Account]:
         """Return every account, by login."""
@@ -164,6 +155,29 @@ class Accounts:
         with self._database.writing() as connection:
             put_member(connection, account_id(connection, login), group_id(connection, group), member=member)
             record_change(connection, f"group {group}", {"added" if member else "removed": login})
+
+
+def make_account(
+    connection: sa.Connection, login: str, password_hash: str | None, email: str | None = None
+) -> int:
+    """Make an account and return its id. :raises InvalidInput: for a name that is taken or none."""
+    _check_name(login, "login")
+    if login == GUEST_LOGIN:
+        raise InvalidInput(f"{GUEST_LOGIN} is the guest, who needs no account.")
+    if email is not None and not is_email(email):
+        raise InvalidInput(f"Not an e-mail address: {email[:330]!r}.")
+    if _find(connection, account, account.c.login, login) is not None:
+        raise InvalidInput(f"There is an account {login!r} already.")
+    values = {
+        "login": login,
+        "email": email,
+        "password_hash": password_hash,
+        "active": True,
+        "created": now(),
+    }
+    [made] = insert_returning_ids(connection, account, [values])
+    record_change(connection, f"account {login}", {"made": True, "email": email})
+    return made
 
 
 def account_id(connection: sa.Connection, login: str) -> int:

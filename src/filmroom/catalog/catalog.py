@@ -11,6 +11,7 @@ from filmroom.catalog import administration, content, installation, ledger, read
 from filmroom.catalog.accounts import Accounts
 from filmroom.catalog.agreements import Agreements
 from filmroom.catalog.database import Database
+from filmroom.catalog.doi_repositories import DoiRepositories
 from filmroom.catalog.drill_down import DrillDown
 from filmroom.catalog.grants import Grants
 from filmroom.catalog.identities import Identities
@@ -193,6 +194,10 @@ class Catalog(IngestLedger):
     def grants(self) -> Grants:
         """Return who was granted what."""
         return Grants(self._database)
+
+    def doi_repositories(self) -> DoiRepositories:
+        """Return the repositories that own DOIs, and who writes for them."""
+        return DoiRepositories(self._database)
 
     def searches(self) -> Searches:
         """Return simple search. It keeps a copy of what it looks at, so one of them is enough."""
