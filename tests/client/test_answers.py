@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from filmroom import Client, errors
-from filmroom.client.uid_list import parse_uid_list
 from filmroom.model.entities import Series
 from filmroom.net.retry import RetryPolicy
 
@@ -125,27 +124,6 @@ def test_wrong_use() -> None:
             client.download([1], "x")  # type: ignore[list-item]
         with pytest.raises(errors.InvalidInput):
             client.download("1.2", "x", workers=0)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "1.2\n3.4\n",
-        "\ufeff1.2\r\n\r\n3.4",
-        'Series ID\n"1.2"\n,3.4',
-        "databasketId=x\nmanifestVersion=3.0\nListOfSeriesToDownload=\n1.2\n3.4\n1.2\n",
-        "ListOfSeriesToDownload=1.2\n3.4\n",
-        "# comment\nSeries Instance UID\n1.2,\n'3.4'",
-    ],
-)
-def test_manifests(text: str) -> None:
-    assert parse_uid_list(text.encode()).series == ("1.2", "3.4")
-
-
-@pytest.mark.parametrize("content", [b"", b"hello\n", b"1.2\n../3\n", b"\xff\xfe1", b"a=b\n"])
-def test_manifests_that_are_none(content: bytes) -> None:
-    with pytest.raises(errors.InvalidInput):
-        parse_uid_list(content)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")

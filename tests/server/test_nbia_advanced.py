@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from filmroom.client.uid_list import parse_uid_list
+from filmroom.client.manifests import parse_manifest
 from filmroom.model.entities import Assignment, Licence
 from filmroom.testing.live import running_server
 
@@ -179,7 +179,7 @@ def test_a_manifest_is_written_as_clients_read_it(live: Any) -> None:
     assert lines[1:3] == ["includeAnnotation=false", "noOfrRetry=4"]
     assert lines[3].startswith("databasketId=manifest-1")
     assert lines[4:] == ["manifestVersion=3.0", "ListOfSeriesToDownload=", "1.2.2", "1.2.1"]
-    assert parse_uid_list("\n".join(lines).encode()).series == ("1.2.2", "1.2.1")
+    assert parse_manifest("\n".join(lines).encode()).series == ("1.2.2", "1.2.1")
     assert manifest_of(live, "getManifestTextV2", list="1.2.1")[1] == "includeAnnotation=true"
 
 

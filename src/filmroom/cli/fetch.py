@@ -57,12 +57,9 @@ def _read_manifest(path: Path | None, server: str | None) -> tuple[tuple[str, ..
     if path is None:
         return (), server
     from filmroom import settings
-    from filmroom.client.uid_list import parse_uid_list
+    from filmroom.client.manifests import read_manifest
 
-    try:
-        listed = parse_uid_list(path.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"The manifest {path} cannot be read: {error.strerror}.") from error
+    listed = read_manifest(path)
     if server is None and listed.server is not None and not settings.get("server"):
         remark(f"The manifest names the server: {listed.server}")
         return listed.series, listed.server
@@ -188,7 +185,10 @@ def download(
     manufacturer: ManufacturerOption = None,
     model: ModelOption = None,
     manifest: Annotated[
-        Path | None, typer.Option("--manifest", help="List of series: plain text or .tcia.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            "--manifest", help="Series to fetch: .tcia, a table (CSV, TSV), plain text.", metavar="FILE"
+        ),
     ] = None,
     to: Annotated[
         Path, typer.Option("--to", help="Folder to put the series in.", metavar="DIR")

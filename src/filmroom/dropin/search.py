@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from filmroom.client.uid_list import parse_uid_list
+from filmroom.client.manifests import parse_manifest
 from filmroom.dropin.ask import ask, queryData, stamp
 from filmroom.dropin.calls import american
 from filmroom.dropin.session import StopExecution, log, quietly, session
@@ -119,7 +119,7 @@ def _manifest(form: dict[str, str], api_url: str, format: str) -> Any:
         log.info("The search found nothing.")
         return [] if format == "uids" else None
     if format == "uids":
-        return list(parse_uid_list(content).series)
+        return list(parse_manifest(content).series)
     text = content.decode("utf-8", "replace")
     if format == "manifest_text":
         return text

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from filmroom.client import Client
-from filmroom.client.uid_list import parse_uid_list
+from filmroom.client.manifests import read_manifest
 from filmroom.dropin.ask import save_frame
 from filmroom.dropin.extras import pandas
 from filmroom.dropin.session import StopExecution, log, quietly, session
-from filmroom.errors import InvalidInput
 
 AT_ONCE = 10_000
 """Series in one question."""
-_LARGEST_MANIFEST = 256 << 20
 
 SPACED: dict[str, str] = {
     "Patient ID": "PatientID",
@@ -134,9 +132,8 @@ def manifestToList(manifest: str | Path) -> list[str] | None:
 def manifest_uids(manifest: str | Path) -> list[str]:
     """Return the UIDs of a manifest. :raises InvalidInput: when it is none. :raises OSError:"""
     path = Path(manifest)
-    if path.stat().st_size > _LARGEST_MANIFEST:
-        raise InvalidInput(f"{path} is too large for a manifest.")
-    uids = list(parse_uid_list(path.read_bytes()).series)
+    path.stat()  # programs expect OSError for a file that is not there
+    uids = list(read_manifest(path).series)
     log.info("%s names %d series.", path, len(uids))
     return uids
 
