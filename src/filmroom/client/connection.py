@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urljoin
 
 from filmroom import __version__, settings
 from filmroom.client.login import Login, Tokens
+from filmroom.client.question import Answer, Form, Request
 from filmroom.errors import (
     AccessDenied,
     AgreementRequired,
@@ -31,19 +31,10 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
-Form = Mapping[str, str | Sequence[str]]
 
 _LONGEST_ERROR_BODY = 64 * 1024
 _READ_AT_ONCE = 256 * 1024  # bytes; more, and the allocator gives each piece back to the kernel
 _NO_ANSWER_ATTEMPTS = 2  # nobody there at all is told soon; a server that was there gets more patience
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer: ``content`` is empty for 204 and for NBIA's empty 200."""
-
-    content: bytes
-    media: str
 
 
 class TransientFailure(Exception):
@@ -142,6 +133,16 @@ class Connection:
                 )
             return self._http
 
+    def ask(self, request: Request) -> Answer:
+        """Send what a question requests, with retries, and return the whole answer.
+
+        :raises TransferError, AccessDenied, NotFound: as the answer says.
+        """
+        operation, parameters = request.operation, request.parameters
+        if operation.method == "POST":
+            return self.post(operation.path, parameters)
+        return self._whole(operation.path, parameters)
+
     def get(self, path: str, params: Mapping[str, str], *, denial: bool = False) -> Answer:
         """GET a whole answer, with retries.
 
@@ -158,7 +159,7 @@ class Connection:
         """
         return self._whole(path, {}, form=form)
 
-    def _whole(self, path: str, params: Mapping[str, str], **how: Any) -> Answer:
+    def _whole(self, path: str, params: Form, **how: Any) -> Answer:
         def ask() -> Answer:
             with self.stream(path, params, **how) as response:
                 content = _read(response, self.root)
@@ -183,7 +184,7 @@ class Connection:
     def stream(
         self,
         path: str,
-        params: Mapping[str, str],
+        params: Form,
         headers: Mapping[str, str] | None = None,
         *,
         denial: bool = False,
