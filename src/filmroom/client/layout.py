@@ -2,7 +2,7 @@
 
 ::
 
-    TARGET/1.2.3/1-01.dcm, …, LICENSE      a series, complete and checked
+    TARGET/1.2.3/1-01.dcm, …, LICENSE      a series, complete and checked; or where its layout says
     TARGET/.filmroom/1.2.3.json            its receipt
     TARGET/.filmroom/1.2.3.partial/        one that is still arriving: journal, files/
     TARGET/.filmroom/1.2.3.lock            held while a process works on it
@@ -17,7 +17,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filmroom.errors import ArchiveInUse, FilmroomError, InvalidInput, StoreError, StoreFull
@@ -42,10 +42,15 @@ def checked_uid(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SeriesPlace:
-    """The paths of one series below a target folder."""
+    """The paths of one series below a target folder.
+
+    ``relative`` is its folder, with slashes; None where that is not known yet, and is the UID unless a layout
+    says otherwise.
+    """
 
     target: Path
     uid: str
+    relative: str | None = None
 
     @property
     def state(self) -> Path:
@@ -53,7 +58,11 @@ class SeriesPlace:
 
     @property
     def folder(self) -> Path:
-        return self.target / self.uid
+        return self.target / (self.relative or self.uid)
+
+    def at(self, relative: str) -> SeriesPlace:
+        """Return the place with that folder."""
+        return replace(self, relative=relative)
 
     @property
     def receipt(self) -> Path:
@@ -91,6 +100,7 @@ class SeriesPlace:
         if self.files.is_dir():
             if self.folder.exists():
                 self.folder.rename(self.old)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
             self.files.rename(self.folder)
         self.pending_receipt.replace(self.receipt)
         self._recover_old()

@@ -28,7 +28,9 @@ class Receipt(msgspec.Struct, frozen=True):
     """The receipt as it lies in ``.filmroom/<uid>.json``.
 
     ``count`` and ``bytes`` are those of the DICOM files; ``licence`` is the first line of the series'
-    LICENSE and ``licence_text`` all of it; ``finished`` is UTC in ISO 8601.
+    LICENSE and ``licence_text`` all of it; ``finished`` is UTC in ISO 8601. ``addresses`` are those of a
+    :class:`~filmroom.client.sources.base.RemoteSeries`. ``folder`` is where the series lies below the
+    target, with slashes, empty where its UID is the folder; ``layout`` named folder and files.
     """
 
     series_instance_uid: str
@@ -42,7 +44,10 @@ class Receipt(msgspec.Struct, frozen=True):
     finished: str
     files: tuple[ReceiptFile, ...]
     warnings: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     format: int = 1
+    folder: str = ""
+    layout: str = "flat"
 
 
 def write_receipt(path: Path, receipt: Receipt) -> None:
@@ -66,20 +71,41 @@ def read_receipt(path: Path) -> Receipt | None:
         # A receipt may have been copied from anywhere: its names must not lead out of the folder.
         for file in receipt.files:
             checked_member_name(file.name)
+        for part in receipt.folder.split("/") if receipt.folder else ():
+            if checked_member_name(part).startswith("."):
+                raise VerificationFailed(f"The receipt {path} names a folder that no download makes.")
     except (msgspec.DecodeError, UnicodeDecodeError, BadAnswer) as error:
         raise VerificationFailed(f"The receipt {path} cannot be read: {error}.") from error
     return receipt
 
 
+def known_receipt(place: SeriesPlace) -> Receipt | None:
+    """Return the receipt of a series, also one that waits for its files to be put in place.
+
+    None where there is none, or none that can be used.
+    """
+    for path in (place.pending_receipt, place.receipt):
+        try:
+            receipt = read_receipt(path)
+        except VerificationFailed:
+            continue
+        if receipt is not None and receipt.series_instance_uid == place.uid:
+            return receipt
+    return None
+
+
+def located(place: SeriesPlace) -> SeriesPlace:
+    """Return the place with the folder that the receipt names; as it is where there is no receipt."""
+    receipt = known_receipt(place)
+    return place if receipt is None else place.at(receipt.folder or place.uid)
+
+
 def whole_receipt(place: SeriesPlace) -> Receipt | None:
     """Return the receipt of a series that is there and as it was when it was checked."""
-    try:
-        receipt = read_receipt(place.receipt)
-    except VerificationFailed:
+    receipt = known_receipt(place)
+    if receipt is None:
         return None
-    if receipt is None or receipt.series_instance_uid != place.uid:
-        return None
-    return receipt if unchanged(place.folder, receipt) else None
+    return receipt if unchanged(place.at(receipt.folder or place.uid).folder, receipt) else None
 
 
 def unchanged(folder: Path, receipt: Receipt) -> bool:

@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"([+-]?[0-9]{1,12})(?:\.0*)?")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"([0-9]{4})(\.?)([0-9]{2})\2([0-9]{2})")
 _INTEGERS = range(-(2**31), 2**31)  # IS (PS3.5 section 6.2), and what a database's integer holds
-_NUMBERS = {b"US": "H", b"SS": "h", b"UL": "L", b"SL": "l", b"FD": "d", b"FL": "f", b"UV": "Q", b"SV": "q"}
+NUMBERS = {b"US": "H", b"SS": "h", b"UL": "L", b"SL": "l", b"FD": "d", b"FL": "f", b"UV": "Q", b"SV": "q"}
 # Text of these VRs is one value that may have lines: a backslash is a character of it (PS3.5 section 6.2).
 _ONE_VALUE = frozenset({"LT", "ST", "UT"})
 _BODY_PART_LENGTH = 15  # NBIA keeps 15 characters of one that has 16 or more
@@ -145,15 +145,15 @@ def _date(attribute: Attribute, reading: Reading, _vr: bytes, data: bytes) -> ob
 
 
 def _number(attribute: Attribute, reading: Reading, vr: bytes, data: bytes) -> object:
-    if vr not in _NUMBERS and (attribute.vr.encode() not in _NUMBERS or vr in {b"IS", b"DS"}):
+    if vr not in NUMBERS and (attribute.vr.encode() not in NUMBERS or vr in {b"IS", b"DS"}):
         return _written_number(attribute, reading, data)
-    return _binary_number(attribute, reading, vr if vr in _NUMBERS else attribute.vr.encode(), data)
+    return _binary_number(attribute, reading, vr if vr in NUMBERS else attribute.vr.encode(), data)
 
 
 def _binary_number(attribute: Attribute, reading: Reading, vr: bytes, data: bytes) -> object:
     if not data:
         return ""
-    form = reading.order.mark + _NUMBERS[vr]
+    form = reading.order.mark + NUMBERS[vr]
     size = struct.calcsize(form)
     if len(data) % size or (len(data) > size and not attribute.first):
         reading.warn(attribute, f"has {len(data)} bytes where one {vr.decode()} has {size}")

@@ -34,6 +34,21 @@ def is_plain_file_name(name: str) -> bool:
     )
 
 
+def made_plain(text: str) -> str:
+    """Return a file name that says what the text says and is plain (see :func:`is_plain_file_name`).
+
+    What no file name may hold becomes ``_``; the name never begins with a dot, so it is never hidden. It is
+    empty where the text is blank. Two texts may become one name.
+    """
+    name = _FORBIDDEN.sub("_", text.strip())
+    name = name.encode("utf-8", "replace")[:LONGEST_NAME].decode("utf-8", "ignore")
+    if name.startswith("."):
+        name = "_" + name[1:]
+    if name and name[-1] in " .":
+        name = name.rstrip(" .") + "_"
+    return f"_{name}"[:LONGEST_NAME] if _RESERVED.fullmatch(name) else name
+
+
 def folded(name: str) -> str:
     """Return what two names share that some file system takes for the same file."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
