@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from filmroom.client.identity import read_identity
 from filmroom.client.intake import DIGESTS_NAME, NOT_IMAGES
-from filmroom.client.journal import Arrival, Arrived
+from filmroom.client.journal import Arrived
 from filmroom.client.layout import SeriesPlace
 from filmroom.client.receipt import LICENCE_NAME, Receipt, ReceiptFile, write_receipt
-from filmroom.client.transfer import Promise
-from filmroom.errors import BadAnswer, DicomError, DigestMismatch, IncompleteTransfer
+from filmroom.client.sources.base import Delivery, Promise
+from filmroom.errors import BadAnswer, DigestMismatch, IncompleteTransfer
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
 _LONGEST_LICENCE = 4 << 20
@@ -20,23 +21,26 @@ _LONGEST_LICENCE = 4 << 20
 
 def accept(
     place: SeriesPlace,
-    arrival: Arrival,
-    promise: Promise,
+    delivery: Delivery,
     *,
     server: str,
     api: str,
+    addresses: tuple[str, ...],
     digest_of: Callable[[str], str],
 ) -> Receipt:
     """Check a series in its partial folder, put it in its place and return its receipt.
 
-    :param digest_of: asks the server for the MD5 (hex) of one SOP Instance UID; used where the archive
-        brought no list of digests.
+    :param digest_of: asks the server for the MD5 (hex) of one SOP Instance UID; used where neither the
+        source nor a list in the archive told the digests.
     :raises IncompleteTransfer, DigestMismatch, BadAnswer: when anything is not as promised.
     """
+    arrival = delivery.arrival
     images = [each for each in arrival.arrived if each.name not in NOT_IMAGES]
-    _check_amount(place.uid, images, promise)
-    identities, warnings = _identities(place, images)
-    listed = _listed_digests(place.files / DIGESTS_NAME)
+    _check_amount(place.uid, images, delivery.promise)
+    identities, warnings = _identities(place, images) if delivery.identified else ({}, [])
+    listed = delivery.digests
+    if listed is None:
+        listed = _listed_digests(place.files / DIGESTS_NAME)
     for image in images:
         expected = digest_of(identities[image.name]) if listed is None else listed.pop(image.name, "")
         if not _MD5.fullmatch(expected):
@@ -71,7 +75,8 @@ def accept(
             for each in arrival.arrived
             if each.name != DIGESTS_NAME
         ),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *delivery.remarks),
+        addresses=addresses,
     )
     write_receipt(place.pending_receipt, receipt)
     place.finish()
@@ -102,33 +107,6 @@ def _identities(place: SeriesPlace, images: Sequence[Arrived]) -> tuple[dict[str
     if len(set(found.values())) != len(found):
         raise BadAnswer(f"The server sent an object of series {place.uid} twice.")
     return found, warnings
-
-
-def read_identity(path: Path) -> tuple[str, str, str]:
-    """Return series and SOP Instance UID of a DICOM file, and what is wrong with the file otherwise.
-
-    A file that the server itself holds damaged is still delivered; that it is damaged is said.
-
-    :raises BadAnswer: when it is not DICOM or names no UIDs.
-    """
-    from filmroom.dicom.header import read_header
-    from filmroom.dicom.source import FileSource
-
-    try:
-        with FileSource(path) as source:
-            values = read_header(source, path.name).values
-        return str(values["series_instance_uid"]), str(values["sop_instance_uid"]), ""
-    except DicomError as error:
-        remark = str(error)
-    import pydicom
-
-    try:
-        dataset = pydicom.dcmread(
-            path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID", "SOPInstanceUID"]
-        )
-        return str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID), remark
-    except Exception as error:
-        raise BadAnswer(f"The server sent {path.name}, which is not usable DICOM: {remark}") from error
 
 
 def _listed_digests(path: Path) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ from filmroom.client.download import Download, PlannedSeries, SeriesLike, listed
 from filmroom.client.question import Blocking, Steps
 from filmroom.client.questions import Questions
 from filmroom.client.report import DownloadReport, Progress
+from filmroom.client.sources.choose import Sources
 from filmroom.client.transfer import SeriesRequest
 from filmroom.errors import InvalidInput
 from filmroom.net.retry import RetryPolicy
@@ -166,7 +167,8 @@ class Client(Questions, Blocking):
         number = self.workers if workers is None else workers
         if number < 1:
             raise InvalidInput("A download needs at least one worker.")
-        return Download(self, Path(path).expanduser(), workers=number, overwrite=overwrite, progress=progress)
+        target = Path(path).expanduser()
+        return Download(Sources(self), target, workers=number, overwrite=overwrite, progress=progress)
 
     def _run(self, steps: Steps[R]) -> R:
         """Ask what a question requests, until it has its result."""

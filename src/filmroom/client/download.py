@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Protocol
 
 from filmroom.client.acceptance import accept
-from filmroom.client.connection import Connection
 from filmroom.client.crew import Crew
 from filmroom.client.layout import SeriesPlace, checked_uid, disk_error, held, writing
 from filmroom.client.receipt import Receipt, whole_receipt
 from filmroom.client.report import DownloadReport, Progress, SeriesResult
-from filmroom.client.transfer import Promise, SeriesRequest, SeriesTransfer, Stopped
+from filmroom.client.sources.archive import ServerSource
+from filmroom.client.sources.base import Promise, RemoteSeries, SeriesSource
+from filmroom.client.transfer import SeriesTransfer, Stopped
 from filmroom.errors import (
     ArchiveInUse,
     BadAnswer,
@@ -30,21 +31,17 @@ from filmroom.errors import (
 )
 from filmroom.model.entities import Series
 
-SeriesLike = str | Series | Iterable[str | Series]
+OneSeries = str | Series | RemoteSeries
+SeriesLike = OneSeries | Iterable[OneSeries]
 _REPORT_EVERY = 0.1  # seconds between two calls of a progress callback
 _SPARE = 64 << 20  # bytes that a download leaves free on the disk
 
 
-class Archive(Protocol):
+class Sources(Protocol):
     """What a download asks of the client."""
 
-    @property
-    def connection(self) -> Connection: ...
-    @property
-    def api(self) -> str: ...
-    def promise(self, uid: str) -> Promise: ...
-    def archive_request(self, uid: str) -> SeriesRequest: ...
-    def digest(self, sop_instance_uid: str) -> str: ...
+    def of(self, series: str | Series | RemoteSeries) -> SeriesSource:
+        """Return where a series comes from. :raises FilmroomError: when it cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +49,35 @@ class PlannedSeries:
     """One series of a plan; ``promise`` is None where ``error`` says why, or where it is whole already."""
 
     place: SeriesPlace
+    source: SeriesSource | None = None
     promise: Promise | None = None
     receipt: Receipt | None = None
     error: FilmroomError | None = None
     asked: bool = True  # whether the promise is the server's answer of now rather than an older record's
 
 
-def listed(series: SeriesLike) -> list[str | Series]:
+def key_of(series: OneSeries) -> str:
+    """Return the UID under which a series lies in a download folder. :raises InvalidInput: for no series."""
+    match series:
+        case str():
+            return checked_uid(series)
+        case Series():
+            return checked_uid(series.series_instance_uid)
+        case RemoteSeries():
+            return series.key
+        case _:
+            raise InvalidInput(f"Neither a UID nor a series: {series!r:.80}.")
+
+
+def listed(series: SeriesLike) -> list[OneSeries]:
     """Return what is to be fetched as a list without repetitions.
 
-    :raises InvalidInput: for anything that is no Series Instance UID.
+    :raises InvalidInput: for anything that is no series.
     """
-    many = [series] if isinstance(series, str | Series) else list(series)
-    unique: dict[str, str | Series] = {}
+    many = [series] if isinstance(series, str | Series | RemoteSeries) else series
+    unique: dict[str, OneSeries] = {}
     for each in many:
-        if not isinstance(each, str | Series):
-            raise InvalidInput(f"Neither a UID nor a series: {each!r:.80}.")
-        unique.setdefault(checked_uid(each if isinstance(each, str) else each.series_instance_uid), each)
+        unique.setdefault(key_of(each), each)
     return list(unique.values())
 
 
@@ -77,63 +86,68 @@ class Download:
 
     def __init__(
         self,
-        archive: Archive,
+        sources: Sources,
         target: Path,
         *,
         workers: int,
         overwrite: bool,
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        self._archive = archive
+        self._sources = sources
         self._target = target
         self._workers = workers
         self._overwrite = overwrite
         self._progress = progress
         self._stop = threading.Event()
-        self._nobody_there: ServerUnreachable | None = None
-        self._heard = False
+        self._nobody_there: dict[str, ServerUnreachable] = {}
+        self._heard: set[str] = set()
         self._lock = threading.Lock()
         self._bytes: dict[str, int] = {}
         self._bytes_total = self._series_done = self._series_total = 0
         self._reported = 0.0
 
     # plan -------------------------------------------------------------------------------------------
-    def plan(self, series: Sequence[str | Series]) -> list[PlannedSeries]:
+    def plan(self, series: Sequence[OneSeries]) -> list[PlannedSeries]:
         """Find out, in parallel, what is there already and how large the rest is."""
         return Crew(self._plan_one, self._workers, self._stop).run(series)
 
-    def _plan_one(self, series: str | Series) -> PlannedSeries:
-        uid = checked_uid(series if isinstance(series, str) else series.series_instance_uid)
-        place = SeriesPlace(self._target, uid)
+    def _plan_one(self, series: OneSeries) -> PlannedSeries:
+        place = SeriesPlace(self._target, key_of(series))
         try:
             receipt = None if self._overwrite else whole_receipt(place)
             if receipt is not None:
                 return PlannedSeries(place, receipt=receipt)
-            if isinstance(series, Series) and series.image_count is not None and series.file_size is not None:
+            source = self._sources.of(series)
+            if (
+                isinstance(source, ServerSource)
+                and isinstance(series, Series)
+                and series.image_count is not None
+                and series.file_size is not None
+            ):
                 promise = Promise(series.image_count, series.file_size)
-                return PlannedSeries(place, promise, asked=False)
-            return PlannedSeries(place, self._ask(uid))
+                return PlannedSeries(place, source, promise, asked=False)
+            return PlannedSeries(place, source, self._ask(source, place.uid))
         except FilmroomError as error:
             return PlannedSeries(place, error=error)
 
-    def _ask(self, uid: str) -> Promise:
+    def _ask(self, source: SeriesSource, uid: str) -> Promise:
         # Where nobody is there, the first series finds out for all.
-        if self._nobody_there is not None:
-            raise self._nobody_there
+        root = source.root
+        if root in self._nobody_there:
+            raise self._nobody_there[root]
         try:
-            promise = self._archive.promise(uid)
+            promise = source.promise(uid)
         except ServerUnreachable as error:
-            if not self._heard:
-                self._nobody_there = error
+            if root not in self._heard:
+                self._nobody_there[root] = error
             raise
-        self._heard = True
+        self._heard.add(root)
         return promise
 
-    def _settle(self, series: Sequence[str | Series]) -> None:
+    def _settle(self, series: Sequence[OneSeries]) -> None:
         """Complete what an earlier run left between its check and the last rename."""
         for each in series:
-            uid = checked_uid(each if isinstance(each, str) else each.series_instance_uid)
-            place = SeriesPlace(self._target, uid)
+            place = SeriesPlace(self._target, key_of(each))
             if place.unfinished:
                 # Who holds it finishes it; the series then fails below with that reason.
                 with contextlib.suppress(ArchiveInUse), held(place), writing(self._target):
@@ -153,7 +167,7 @@ class Download:
             )
 
     # run --------------------------------------------------------------------------------------------
-    def run(self, series: Sequence[str | Series]) -> DownloadReport:
+    def run(self, series: Sequence[OneSeries]) -> DownloadReport:
         """Fetch the series. Failures of single series are in the report.
 
         :raises StoreFull: when the disk cannot hold them. :raises StoreError: when it cannot be written.
@@ -186,24 +200,21 @@ class Download:
         return self._ended(result)
 
     def _fetch(self, planned: PlannedSeries) -> SeriesResult:
-        place = planned.place
-        assert planned.promise is not None  # noqa: S101
+        place, source = planned.place, planned.source
+        assert source is not None and planned.promise is not None  # noqa: S101
         try:
-            return self._fetch_as(planned, planned.promise)
+            return self._fetch_as(place, source, planned.promise)
         except (IncompleteTransfer, BadAnswer):
             if planned.asked:
                 raise
         # The record that was handed in may be older than the series: ask, and try once more.
-        return self._fetch_as(planned, self._ask(place.uid))
+        return self._fetch_as(place, source, self._ask(source, place.uid))
 
-    def _fetch_as(self, planned: PlannedSeries, promise: Promise) -> SeriesResult:
-        place = planned.place
-        connection = self._archive.connection
+    def _fetch_as(self, place: SeriesPlace, source: SeriesSource, promise: Promise) -> SeriesResult:
+        body = source.body(place.uid, promise)
         transfer = SeriesTransfer(
-            connection,
-            self._archive.archive_request(place.uid),
+            body,
             place,
-            promise,
             stop=self._stop,
             on_bytes=lambda count: self._count(place.uid, count),
         )
@@ -211,11 +222,11 @@ class Download:
         try:
             receipt = accept(
                 place,
-                arrival,
-                promise,
-                server=connection.root,
-                api=self._archive.api,
-                digest_of=self._archive.digest,
+                body.deliver(place, arrival),
+                server=source.root,
+                api=source.api,
+                addresses=source.addresses,
+                digest_of=source.digest,
             )
         except TransferError as error:
             if not isinstance(error, ServerUnreachable):
@@ -259,4 +270,4 @@ def _result(receipt: Receipt, place: SeriesPlace, status: str) -> SeriesResult:
     )
 
 
-__all__ = ["Download", "PlannedSeries", "SeriesLike", "Stopped", "listed"]
+__all__ = ["Download", "OneSeries", "PlannedSeries", "SeriesLike", "Stopped", "listed"]

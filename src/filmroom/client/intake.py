@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import FileIO
 
 from filmroom.client.journal import Arrival, Arrived, Begun, Journal, Source
 from filmroom.client.layout import SeriesPlace
 from filmroom.client.member_names import checked_member_name
 from filmroom.client.receipt import LICENCE_NAME
-from filmroom.client.zip_stream import (
-    ArchiveEnd,
-    Event,
-    MemberData,
-    MemberEnd,
-    MemberStart,
-    ZipLimits,
-    ZipStream,
-)
-from filmroom.errors import BadAnswer
+from filmroom.client.sources.base import MemberReader
+from filmroom.client.zip_stream import ArchiveEnd, Event, Member, MemberData, MemberEnd, MemberStart
+from filmroom.errors import BadAnswer, DigestMismatch
 
 DIGESTS_NAME = "md5hashes.csv"
 NOT_IMAGES = frozenset({LICENCE_NAME, DIGESTS_NAME})
@@ -28,18 +21,28 @@ _PIECE = 1 << 20
 
 
 class Intake:
-    """Takes one series' archive into its partial folder. The caller holds the series' lock.
+    """Takes one series' files into its partial folder. The caller holds the series' lock.
 
     ``images_bytes`` counts the bytes of DICOM files on disk, for progress.
+
+    :param reading: makes what splits the bytes behind the given members; see :class:`Body`.
+    :param check: takes name and MD5 (hex) of each file; raises DigestMismatch when it is wrong.
     """
 
-    def __init__(self, place: SeriesPlace, limits: ZipLimits, on_bytes: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        place: SeriesPlace,
+        reading: Callable[[Iterable[Member]], MemberReader],
+        on_bytes: Callable[[int], None],
+        check: Callable[[str, str], None],
+    ) -> None:
         self._place = place
-        self._limits = limits
+        self._reading = reading
         self._on_bytes = on_bytes
+        self._check = check
         self._journal = Journal(place)
         self.arrival = Arrival()
-        self.stream = ZipStream(limits)
+        self.reader = reading(())
         self.image_bytes = 0
         self._file: FileIO | None = None
         self._start: MemberStart | None = None
@@ -69,23 +72,28 @@ class Intake:
         """Continue from the last byte that is safely on disk, after a connection broke."""
         self._close_file()
         arrived = self.arrival.arrived
-        self.stream = ZipStream(self._limits, [each.member() for each in arrived])
+        self.reader = self._reading([each.member() for each in arrived])
         self.image_bytes = sum(each.size for each in arrived if each.name not in NOT_IMAGES)
         begun, self.arrival.begun = self.arrival.begun, None
-        if begun is not None and begun.offset == self.stream.position:
+        if begun is not None and begun.offset == self.reader.position:
             try:
                 self._replay(begun)
-            except (BadAnswer, OSError):
+            except (BadAnswer, DigestMismatch, OSError):
                 self._close_file()
-                self.stream = ZipStream(self._limits, [each.member() for each in arrived])
+                self.reader = self._reading([each.member() for each in arrived])
         self._on_bytes(self.image_bytes)
+
+    def drop_begun(self) -> None:
+        """Throw away the file that was arriving; the whole ones stay."""
+        self.arrival.begun = None
+        self.rewind()
 
     def forget(self) -> None:
         """Throw away everything that arrived."""
         self._close_file()
         self._journal.discard()
         self.arrival = Arrival()
-        self.stream = ZipStream(self._limits)
+        self.reader = self._reading(())
         self.image_bytes = 0
         self._on_bytes(0)
 
@@ -96,9 +104,9 @@ class Intake:
         self.arrival = Arrival(source)
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the body. :raises BadAnswer: see :class:`ZipStream`."""
+        """Take the next bytes of the body. :raises BadAnswer: see :class:`MemberReader`."""
         before = self.image_bytes
-        for event in self.stream.feed(chunk):
+        for event in self.reader.feed(chunk):
             self._take(event)
         if self.image_bytes != before:
             self._on_bytes(self.image_bytes)
@@ -118,6 +126,8 @@ class Intake:
                 self._hash(event.data)
             case MemberEnd(member):
                 self._close_file()
+                md5 = self._md5.hexdigest()
+                self._check(member.name, md5)
                 arrived = Arrived(
                     member.name,
                     member.offset,
@@ -126,7 +136,7 @@ class Intake:
                     member.compressed,
                     member.size,
                     member.crc,
-                    self._md5.hexdigest(),
+                    md5,
                 )
                 self.arrival.arrived.append(arrived)
                 self.arrival.begun = None
@@ -156,7 +166,7 @@ class Intake:
 
     def _replay(self, begun: Begun) -> None:
         """Feed a member's bytes from disk: stored members are in the archive as they are in the file."""
-        for event in self.stream.feed(begun.header):
+        for event in self.reader.feed(begun.header):
             assert isinstance(event, MemberStart)  # noqa: S101
             self._start = event
         start = self._start
@@ -168,7 +178,7 @@ class Intake:
         self._file = FileIO(self._place.files / begun.name, "r+")
         while left and (piece := self._file.read(min(_PIECE, left))):
             left -= len(piece)
-            for event in self.stream.feed(piece):
+            for event in self.reader.feed(piece):
                 if isinstance(event, MemberData):
                     self._hash(event.data)
                 else:

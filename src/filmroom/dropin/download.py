@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from filmroom.client import Client
-from filmroom.client.download import Archive, Download
+from filmroom.client.download import Download
 from filmroom.client.intake import DIGESTS_NAME
 from filmroom.client.layout import STATE, SeriesPlace, checked_uid, is_uid, write_durably, writing
 from filmroom.client.receipt import read_receipt, whole_receipt
-from filmroom.client.transfer import SeriesRequest
+from filmroom.client.sources.archive import Archive, SeriesRequest
+from filmroom.client.sources.choose import Sources
 from filmroom.dropin.ask import ask, save_frame, stamp
 from filmroom.dropin.extras import pandas
 from filmroom.dropin.series_table import AT_ONCE, getSeriesList, manifest_uids
@@ -155,7 +156,7 @@ class _WithDigests:
 def _fetch(archive: Archive, series: Sequence[Series], target: Path, *, workers: int) -> Outcome:
     if not series:
         return [], []
-    report = Download(archive, target, workers=workers, overwrite=False, progress=None).run(series)
+    report = Download(Sources(archive), target, workers=workers, overwrite=False, progress=None).run(series)
     for result in report.failed:
         if result.error is not None:
             log.error("Series %s failed.", result.series_instance_uid)
