@@ -34,9 +34,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("database_url", "", "Catalogue address; default: SQLite in the data folder."),
     Setting("store_url", "", "Store address; default: the folder `store` in the data folder."),
     Setting("server", "", "Server that the client speaks to; default: the public TCIA service."),
-    Setting("login", "", "Account with which commands ask the server that is named; needs a password."),
+    Setting("login", "", "Account with which that server is asked; needs a password."),
     Setting("password", "", "Password of that account.", kind="secret"),
-    Setting("token", "", "Access token for the server that is named, instead of both.", kind="secret"),
+    Setting("token", "", "Access token for that server, instead of both.", kind="secret"),
+    Setting(
+        "credentials", "", "File with logins by server; default: one in the user's configuration folder."
+    ),
     Setting("host", "127.0.0.1", "Address that the server listens on."),
     Setting("port", "8080", "Port that the server listens on.", kind="integer"),
     Setting("workers", "1", "Number of server processes.", kind="integer"),
@@ -52,6 +55,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("attribution_name", "", "On a mirror: name of the archive that the data come from."),
     Setting("attribution_policy_url", "", "On a mirror: address of that archive's data usage policy."),
     Setting("attribution_citation", "", "On a mirror: how that archive wants to be cited."),
+    Setting(
+        "citation_styles",
+        "",
+        "Folder with CSL files of citation styles beside APA; needs the extra `cite`.",
+    ),
     Setting(
         "text_index",
         "yes",

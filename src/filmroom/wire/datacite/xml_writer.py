@@ -94,7 +94,8 @@ def _tree(record: Record) -> etree._Element:
     return root
 
 
-def _clean(value: Any) -> str:
+def without_illegal(value: Any) -> str:
+    """Return a text, or another value as text, without what XML cannot hold."""
     return _NO_CHARACTER.sub("", value if isinstance(value, str) else str(value))
 
 
@@ -110,11 +111,11 @@ def _add(
 
     element = etree.SubElement(holder, f"{{{NAMESPACE}}}{name}")
     if content is not None:
-        element.text = _clean(content)
+        element.text = without_illegal(content)
     for key, attribute in attributes:
         value = text(item or {}, key)
         if value is not None:
-            element.set(attribute, _clean(value))
+            element.set(attribute, without_illegal(value))
     return element
 
 
