@@ -21,6 +21,8 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     ├── AccessDenied              the login that was given is not valid
     │   ├── LoginRequired         no login was given where one is needed
     │   └── AgreementRequired     what was granted is given out once its agreement is accepted
+    ├── NotPermitted              the caller is known, and may not do this
+    ├── RecordChanged             what was to be changed is not what the caller has seen
     ├── TooManyAttempts           too many logins failed within a minute
     ├── CatalogError
     │   ├── SchemaMismatch        the catalogue has another schema version than this program
@@ -147,6 +149,14 @@ class AgreementRequired(AccessDenied):
         super().__init__(message, advice=advice)
         self.series_instance_uid = series_instance_uid
         self.address = address
+
+
+class NotPermitted(FilmroomError):
+    """The caller is known, and may not do this."""
+
+
+class RecordChanged(FilmroomError):
+    """What was to be changed is no longer what the caller has seen; nothing was changed."""
 
 
 class TooManyAttempts(FilmroomError):

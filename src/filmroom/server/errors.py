@@ -77,6 +77,8 @@ _ANSWERS: tuple[tuple[type[Exception], _Answer], ...] = (
     (errors.LoginRequired, _Answer(401, JSON, lambda _: _TOKEN_NEEDED, {"WWW-Authenticate": "Bearer"})),
     (errors.AgreementRequired, _Answer(400, JSON, _agreement_first)),
     (errors.AccessDenied, _Answer(401, JSON, lambda _: _TOKEN_REFUSED, {"WWW-Authenticate": "Bearer"})),
+    (errors.NotPermitted, _Answer(403, PLAIN, _message)),
+    (errors.RecordChanged, _Answer(412, PLAIN, _message)),
     (errors.TooManyAttempts, _Answer(429, PLAIN, _message, {"Retry-After": "60"})),
     (errors.MissingExtra, _Answer(501, PLAIN, _with_advice)),
     (errors.NotFound, _Answer(404, PLAIN, lambda _: "Not found")),
