@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -78,7 +78,7 @@ def _day(value: Any) -> dt.date | None:
     return None if moment is None else moment.date()
 
 
-_DATES = {CellType.TIMESTAMP, CellType.US_DATE, CellType.JAVA_DATE}
+_DATES = {CellType.TIMESTAMP, CellType.US_DATE, CellType.JAVA_DATE, CellType.ISO_DATE, CellType.EPOCH}
 _READERS: dict[CellType, Reader] = {
     CellType.INTEGER: _integer,
     CellType.INTEGER_TEXT: _integer,
@@ -87,8 +87,9 @@ _READERS: dict[CellType, Reader] = {
     CellType.DOUBLE: _decimal,
     CellType.BOOLEAN: _boolean,
     CellType.BOOLEAN_TEXT: _boolean,
+    CellType.YES_NO: _boolean,
 }
-_MOMENTS = {"date_released", "max_submission_timestamp"}
+_MOMENTS = {"date_released", "max_submission_timestamp", "changed"}
 
 
 def _reader(source: str, cell_type: CellType) -> Reader:
@@ -97,16 +98,16 @@ def _reader(source: str, cell_type: CellType) -> Reader:
     return _READERS.get(cell_type, _text)
 
 
-def _all_spellings() -> dict[str, tuple[str, Reader]]:
+def _spellings(views: Iterable[View]) -> dict[str, tuple[str, Reader]]:
     return {
         column.name: (column.source, _reader(column.source, column.type))
-        for view in VIEWS
+        for view in views
         for column in view.columns
     }
 
 
 # Wire name -> (source, reader), of every view: a server of any version is understood.
-_SPELLINGS = _all_spellings()
+_SPELLINGS = _spellings(VIEWS)
 
 
 def decode(view: View, content: bytes, media: str = "application/json") -> list[dict[str, Any]]:
@@ -128,7 +129,9 @@ def decode(view: View, content: bytes, media: str = "application/json") -> list[
     else:
         raise BadAnswer(f"The server answered with {kind or 'no content type'} instead of a table.")
     sources = [column.source for column in view.columns if column.source]
-    return [_row(sources, record) for record in records]
+    # Some names mean one thing here and another there, such as ``criteria`` of the counts.
+    spellings = _SPELLINGS | _spellings((view,))
+    return [_row(sources, spellings, record) for record in records]
 
 
 def _json_records(content: bytes) -> list[dict[str, Any]]:
@@ -155,10 +158,12 @@ def _csv_records(view: View, content: bytes) -> list[dict[str, Any]]:
     return [{name: value or None for name, value in zip(header_row, row, strict=True)} for row in rows]
 
 
-def _row(sources: list[str], record: Mapping[str, Any]) -> dict[str, Any]:
+def _row(
+    sources: list[str], spellings: Mapping[str, tuple[str, Reader]], record: Mapping[str, Any]
+) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(sources)
     for name, value in record.items():
-        spelling = _SPELLINGS.get(name)
+        spelling = spellings.get(name)
         if spelling is None:
             row[name] = value
             continue
