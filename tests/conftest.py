@@ -42,6 +42,15 @@ def shared_spec() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_datacite() -> Path:
+    """The folder of DataCite records and answers beside the checkout; skipped where there is none."""
+    folder = SHARED.parent / "fixtures" / "datacite"
+    if not folder.is_dir():
+        pytest.skip("needs the DataCite records beside the checkout (../shared/fixtures/datacite)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL, one per test process."""
     with running_postgres() as server:

@@ -100,6 +100,6 @@ def initials_of(given: str) -> str:
 
 def _initial(word: str) -> str:
     if not word[0].isupper():
-        return "" if word == "." else word
+        return word if word.strip(".-") else ""
     pieces = [piece for piece in word.split("-") if piece.strip(".")]
     return "-".join(f"{piece[0]}." for piece in pieces)

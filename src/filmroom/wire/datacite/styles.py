@@ -34,6 +34,8 @@ _LEFT_OUT = frozenset({"abstract", "categories", "contributor", "copyright"})
 _HIDDEN = {"&": "\ue000", "<": "\ue001", ">": "\ue002"}
 _HIDE = str.maketrans(_HIDDEN)
 _SHOW = str.maketrans({"\ue000": "&amp;", "\ue001": "&lt;", "\ue002": "&gt;"})
+# Of one citation alone the number says nothing.
+_NUMBER = re.compile(r"^(?:1\.|\[1\])(?=\S)")
 _TAG = re.compile(r"<(?!/?(?:i|b|sup|sub)>)[^>]*>")
 
 # The processor keeps state in a style while it renders.
@@ -118,7 +120,7 @@ def _rendered(record: Record, path: Path, locale: str, *, html: bool) -> str:
             _style(path, locale), CiteProcJSON([item]), formatter.html if html else formatter.plain
         )
         bibliography.register(Citation([CitationItem(item["id"])]))
-        rendered = one_line(str(bibliography.bibliography()[0])) or ""
+        rendered = _NUMBER.sub("", one_line(str(bibliography.bibliography()[0])) or "")
     return _TAG.sub("", rendered).translate(_SHOW) if html else rendered
 
 
