@@ -11,6 +11,7 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     │   ├── UnknownParameter
     │   ├── UnknownFormat
     │   ├── NoPicture             nothing of the object can be shown
+    │   ├── QueryRefused          a query string that cannot be understood or answered
     │   └── DicomError            a file or object is not usable DICOM
     │       ├── NotDicom          no DICOM at all: a bystander
     │       ├── UnreadableDicom   claims to be DICOM and cannot be read
@@ -87,6 +88,10 @@ class RequestTooLarge(InvalidInput):
 
 class NoPicture(InvalidInput):
     """An object is no image, or one that cannot be shown."""
+
+
+class QueryRefused(InvalidInput):
+    """A query string that cannot be understood, or asks for more than is answered."""
 
 
 class DicomError(InvalidInput):

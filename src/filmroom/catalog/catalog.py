@@ -12,6 +12,7 @@ from filmroom.catalog.accounts import Accounts
 from filmroom.catalog.agreements import Agreements
 from filmroom.catalog.database import Database
 from filmroom.catalog.doi_repositories import DoiRepositories
+from filmroom.catalog.dois import Dois
 from filmroom.catalog.drill_down import DrillDown
 from filmroom.catalog.grants import Grants
 from filmroom.catalog.identities import Identities
@@ -198,6 +199,10 @@ class Catalog(IngestLedger):
     def doi_repositories(self) -> DoiRepositories:
         """Return the repositories that own DOIs, and who writes for them."""
         return DoiRepositories(self._database)
+
+    def dois(self) -> Dois:
+        """Return the records of DOIs."""
+        return Dois(self._database)
 
     def searches(self) -> Searches:
         """Return simple search. It keeps a copy of what it looks at, so one of them is enough."""

@@ -19,7 +19,8 @@ from sqlalchemy import (
 from filmroom.catalog.schema import Id, metadata, text
 
 # What is filtered, sorted and counted by; the record itself lies in doi_document, so that these rows stay
-# short. ``revision`` grows with every change of any record: what has a higher one has changed since.
+# short. ``revision`` counts the record's own changes; ``tick`` is the time of doi_clock at which the row was
+# last written: what has a later one has changed since.
 # ``labels``: JSON, the values that lists are counted by (licences, subjects, …). Counts are those that are
 # shown: of an imported record those that came with it.
 doi = Table(
@@ -51,12 +52,21 @@ doi = Table(
     Column("version_count", BigInteger, nullable=False, default=0),
     Column("version_of_count", BigInteger, nullable=False, default=0),
     Column("labels", Text, nullable=False),
-    Column("revision", BigInteger, nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("tick", BigInteger, nullable=False, index=True),
     CheckConstraint("state IN ('draft', 'registered', 'findable')", name="state"),
     Index("ix_doi_created_doi", "created", "doi"),
     Index("ix_doi_updated", "updated"),
     Index("ix_doi_registered", "registered"),
     Index("ix_doi_state_client", "state", "client"),
+)
+
+# One row: the number of transactions that changed records.
+doi_clock = Table(
+    "doi_clock",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("tick", BigInteger, nullable=False),
 )
 
 # ``attributes``: JSON, the metadata as it is shown, nested keys in order. ``imported``: JSON, what came with

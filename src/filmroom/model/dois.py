@@ -7,9 +7,10 @@ state, its times and what came with it from elsewhere are fields of their own.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -317,8 +318,49 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
 }
 
 
-def _ordered(value: Any) -> Any:
-    """Return a value with the keys of its objects in DataCite's order: shorter first, then by byte."""
+_DEEPEST = 12
+_NO_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+
+
+def _ordered(value: Any, depth: int = 0) -> Any:
+    """Return a value with the keys of its objects in DataCite's order: shorter first, then by byte.
+
+    :raises InvalidInput: for what is no JSON, or nested without end.
+    """
+    if depth > _DEEPEST:
+        raise InvalidInput("The metadata is nested too deeply.")
     if isinstance(value, Mapping):
-        return {key: _ordered(value[key]) for key in sorted(value, key=lambda key: (len(key), key))}
-    return [_ordered(each) for each in value] if isinstance(value, list) else value
+        if not all(isinstance(key, str) for key in value):
+            raise InvalidInput("The names in an object must be texts.")
+        keys = sorted(value, key=lambda key: (len(key), key))
+        return {clean(key): _ordered(value[key], depth + 1) for key in keys}
+    if isinstance(value, list):
+        return [_ordered(each, depth + 1) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput("A number of the metadata is infinite or none.")
+    if value is not None and not isinstance(value, str | bool | int | float):
+        raise InvalidInput(f"The metadata holds a value that is no JSON: {type(value).__name__}.")
+    return clean(value) if isinstance(value, str) else value
+
+
+def clean(text: str) -> str:
+    """Return a text without what no database takes: NUL, and halves of characters."""
+    return _NO_CHARACTERS.sub("", text)
+
+
+def tidied(record: DoiRecord) -> DoiRecord:
+    """Return a record in the form in which it is stored. :raises InvalidInput: where that cannot be."""
+    return replace(
+        record,
+        doi=normal_doi(record.doi),
+        client=record.client.lower(),
+        attributes=complete(record.attributes),
+        url=_tidy(record.url),
+        source=_tidy(record.source),
+        reason=_tidy(record.reason),
+        schema_version=_tidy(record.schema_version),
+    )
+
+
+def _tidy(text: str | None) -> str | None:
+    return None if text is None else clean(text)

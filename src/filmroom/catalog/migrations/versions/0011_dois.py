@@ -56,7 +56,8 @@ def _records() -> None:
         sa.Column("metadata_version", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _COUNTS),
         sa.Column("labels", sa.Text(), nullable=False),
-        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("tick", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("state IN ('draft', 'registered', 'findable')", name=op.f("ck_doi_state")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_doi")),
         sa.UniqueConstraint("doi", name=op.f("uq_doi_doi")),
@@ -70,9 +71,16 @@ def _records() -> None:
         ["updated"],
         ["registered"],
         ["state", "client"],
-        ["revision"],
+        ["tick"],
     ):
         op.create_index(op.f(f"ix_doi_{'_'.join(columns)}"), "doi", columns)
+    clock = op.create_table(
+        "doi_clock",
+        sa.Column("id", _KEY, autoincrement=False, nullable=False),
+        sa.Column("tick", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_doi_clock")),
+    )
+    op.execute(sa.insert(clock).values(id=1, tick=0))
     op.create_table(
         "doi_document",
         sa.Column("doi_id", _KEY, autoincrement=False, nullable=False),
