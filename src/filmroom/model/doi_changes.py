@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from filmroom.model.dois import STORAGE_NAMES, DoiRecord, DoiState
+from filmroom.model.doi_metadata import STORAGE_NAMES
+from filmroom.model.dois import DoiRecord, DoiState
 
 
 def storage_form(record: DoiRecord) -> dict[str, Any]:

@@ -10,16 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from filmroom.errors import InvalidInput
+from filmroom.model.doi_metadata import METADATA, complete
 from filmroom.model.doi_repositories import checked_symbol
 from filmroom.model.dois import (
     COUNTS,
-    METADATA,
     OVER_TIME,
     RELATION_LISTS,
     DoiRecord,
     DoiState,
     ImportedFacts,
-    complete,
     normal_doi,
 )
 
