@@ -151,7 +151,7 @@ def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
         f"{len(report.skipped)} already there, {len(report.failed)} failed: {folder}"
     )
     licences = Counter(result.licence for result in (*report.ok, *report.skipped) if result.licence)
-    from filmroom.client.connection import one_line
+    from filmroom.net.answers import one_line
 
     for licence, count in licences.most_common(_TIDY):
         say(f"{count} series: {one_line(licence)}")

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar
 
 from filmroom.client.connection import Connection
 from filmroom.client.download import Download, PlannedSeries, SeriesLike, listed
-from filmroom.client.question import Blocking, Steps
+from filmroom.client.question import Blocking, Request, Steps, begin, go_on
 from filmroom.client.questions import Questions
 from filmroom.client.report import DownloadReport, Progress
 from filmroom.client.sources.choose import Sources
@@ -172,9 +172,7 @@ class Client(Questions, Blocking):
 
     def _run(self, steps: Steps[R]) -> R:
         """Ask what a question requests, until it has its result."""
-        try:
-            request = next(steps)
-            while True:
-                request = steps.send(request.read(self.connection.ask(request)))
-        except StopIteration as end:
-            return cast("R", end.value)
+        step = begin(steps)
+        while isinstance(step, Request):
+            step = go_on(steps, step, self.connection.ask(step))
+        return step.result

@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from filmroom.client.records import Records
 from filmroom.model.queries import FindValues, Query
@@ -53,6 +53,30 @@ class Request:
 
 Steps = Generator[Request, Any, R]
 """A question: yields requests, is sent what :attr:`Request.read` made of their answers, returns a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[R]):
+    """What a question came to."""
+
+    result: R
+
+
+def begin(steps: Steps[R]) -> Request | Finished[R]:
+    """Return the first request of a question, or its result where it needs none."""
+    return _step(lambda: next(steps))
+
+
+def go_on(steps: Steps[R], request: Request, answer: Answer) -> Request | Finished[R]:
+    """Tell a question what its request was answered with; return its next one, or its result."""
+    return _step(lambda: steps.send(request.read(answer)))
+
+
+def _step(step: Callable[[], Request]) -> Request | Finished[Any]:
+    try:
+        return step()
+    except StopIteration as end:
+        return Finished(end.value)
 
 
 class Blocking:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from filmroom.client.connection import TransientFailure
 from filmroom.client.intake import Intake
 from filmroom.client.journal import Arrival, Source
 from filmroom.client.layout import SeriesPlace, disk_error
 from filmroom.client.sources.archive import SeriesRequest
 from filmroom.client.sources.base import Body, Promise
 from filmroom.errors import BadAnswer, DigestMismatch, FilmroomError, IncompleteTransfer
+from filmroom.net.retry import TransientFailure
 
 
 class Stopped(Exception):

@@ -13,8 +13,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from filmroom.errors import FilmroomError
+
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses that say "not now": too many requests, bad gateway, unavailable, gateway time-out."""
+_NO_ANSWER_ATTEMPTS = 2  # nobody there at all is told soon; a server that was there gets more patience
+
+
+class TransientFailure(Exception):
+    """Something that may be better in a moment; ``error`` is what to raise when patience ends.
+
+    ``retry_after`` is what the server asked for in seconds; ``connected`` says whether it was there.
+    """
+
+    def __init__(
+        self, error: FilmroomError, *, retry_after: float | None = None, connected: bool = True
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.retry_after = retry_after
+        self.connected = connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,22 @@ class RetryPolicy:
         if retry_after is None:
             return jittered
         return min(self.longest_wait, max(retry_after, jittered))
+
+
+class Patience:
+    """What is left of a policy's patience while one thing is tried."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._failures = 0
+
+    def wait(self, failure: TransientFailure) -> float:
+        """Return the seconds to wait before the next attempt. :raises FilmroomError: when patience ends."""
+        self._failures += 1
+        wait = self._policy.wait(self._failures, failure.retry_after)
+        if wait is None or (not failure.connected and self._failures >= _NO_ANSWER_ATTEMPTS):
+            raise failure.error from failure
+        return wait
 
 
 def retry_after_seconds(value: str | None, now: dt.datetime | None = None) -> float | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from filmroom.client.connection import TransientFailure
 from filmroom.client.journal import Arrival, Source
 from filmroom.client.layout import SeriesPlace
 from filmroom.client.sources.base import Delivery, Opening, Promise, RemoteFile, gathered
@@ -15,7 +14,7 @@ from filmroom.client.sources.file_reader import FileReader
 from filmroom.client.zip_stream import Member
 from filmroom.errors import BadAnswer, DigestMismatch, IncompleteTransfer
 from filmroom.net.ranges import parse_content_range, strong_etag
-from filmroom.net.retry import RetryPolicy
+from filmroom.net.retry import RetryPolicy, TransientFailure
 
 if TYPE_CHECKING:
     import httpx2
