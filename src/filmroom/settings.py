@@ -40,6 +40,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "credentials", "", "File with logins by server; default: one in the user's configuration folder."
     ),
+    Setting("gen3_key", "", "File with your API key of a Gen3 data commons (credentials.json)."),
+    Setting("bucket_url", "", "S3 service that public buckets are read from; default: Amazon's."),
     Setting("host", "127.0.0.1", "Address that the server listens on."),
     Setting("port", "8080", "Port that the server listens on.", kind="integer"),
     Setting("workers", "1", "Number of server processes.", kind="integer"),
@@ -137,6 +139,11 @@ SETTINGS: tuple[Setting, ...] = (
         "Answer below /services/ as TCIA did until 22 June 2022, for programs of that time.",
         kind="switch",
     ),
+    Setting("datacite_mode", "off", "Register the archive's DOIs at DataCite: off, test or production."),
+    Setting("datacite_symbol", "", "Symbol of the repository at DataCite, which has the same one here."),
+    Setting("datacite_password", "", "Password of that repository at DataCite.", kind="secret"),
+    Setting("datacite_password_file", "", "File that holds the password, instead of the password itself."),
+    Setting("datacite_api_url", "", "Address of DataCite's API, where it is another than DataCite's own."),
     Setting("ingest_processes", "0", "Processes that read files at ingest; 0: one per core.", kind="integer"),
     Setting(
         "ingest_lease",
@@ -146,6 +153,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
+_LONGEST_SECRET = 4_096
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 TCIA_SERVER = "https://nbia.cancerimagingarchive.net"
@@ -181,6 +189,23 @@ def get_positive(name: str) -> int:
     if value < 1:
         raise InvalidInput(f"The setting {name} must be at least 1, not {value}.")
     return value
+
+
+def get_secret(name: str) -> str:
+    """Return a secret: what the setting says, else what stands in the file that ``<name>_file`` names.
+
+    :raises InvalidInput: when there is such a file and it cannot be read.
+    """
+    given = get(name)
+    path = get(f"{name}_file")
+    if given or not path:
+        return given
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return file.read(_LONGEST_SECRET).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        variable = _BY_NAME[f"{name}_file"].variable
+        raise InvalidInput(f"The file of {variable} cannot be read: {type(error).__name__}.") from None
 
 
 def get_switch(name: str) -> bool:

@@ -11,6 +11,7 @@ from filmroom.catalog import administration, content, installation, ledger, read
 from filmroom.catalog.accounts import Accounts
 from filmroom.catalog.agreements import Agreements
 from filmroom.catalog.database import Database
+from filmroom.catalog.doi_pushes import DoiPushes
 from filmroom.catalog.doi_repositories import DoiRepositories
 from filmroom.catalog.dois import Dois
 from filmroom.catalog.drill_down import DrillDown
@@ -26,6 +27,7 @@ from filmroom.catalog.text_search import TextSearch
 from filmroom.catalog.tokens import Tokens
 from filmroom.errors import CatalogError
 from filmroom.model.access import VisibleSet
+from filmroom.model.doi_registration import System
 from filmroom.model.entities import (
     Collection,
     Download,
@@ -199,6 +201,10 @@ class Catalog(IngestLedger):
     def doi_repositories(self) -> DoiRepositories:
         """Return the repositories that own DOIs, and who writes for them."""
         return DoiRepositories(self._database)
+
+    def doi_pushes(self, system: System, symbol: str, worker: str = "") -> DoiPushes:
+        """Return the queue of a repository's registration at one system of DataCite."""
+        return DoiPushes(self._database, system, symbol, worker)
 
     def dois(self) -> Dois:
         """Return the records of DOIs."""

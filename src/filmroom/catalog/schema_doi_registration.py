@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -48,8 +49,8 @@ doi_writer = Table(
     UniqueConstraint("account_id", "doi_repository_id"),
 )
 
-# What is known of a DOI at the other end. ``system`` is test or production: they share nothing. ``noticed``
-# is when the record had changed that was last looked at, ``digest`` what of it is there. A worker holds a
+# What is known of a DOI at the other end. ``system`` is test or production: they share nothing. ``revision``
+# is that of the record that was last looked at, ``digest`` is of what is there. A worker holds a
 # lease on what it is about to send.
 doi_push = Table(
     "doi_push",
@@ -61,7 +62,7 @@ doi_push = Table(
     Column("state", text(8), nullable=False),
     Column("tries", Integer, nullable=False, default=0),
     Column("error", Text),
-    Column("noticed", DateTime, nullable=False),
+    Column("revision", BigInteger, nullable=False),
     Column("next_try", DateTime),
     Column("done", DateTime),
     Column("leased_by", text(200)),

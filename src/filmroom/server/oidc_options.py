@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from filmroom import settings
 from filmroom.errors import InvalidInput
 from filmroom.model.institute import Admission
 from filmroom.net.address import is_private
-
-_LONGEST_SECRET = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class OidcOptions:
         return cls(
             issuer,
             _needed("oidc_client_id", settings.get("oidc_client_id")),
-            _needed("oidc_client_secret", settings.get("oidc_client_secret") or _secret_of_file()),
+            _needed("oidc_client_secret", settings.get_secret("oidc_client_secret")),
             scopes=scopes,
             login_claim=settings.get("oidc_login_claim"),
             groups_claim=settings.get("oidc_groups_claim"),
@@ -70,17 +67,6 @@ def _needed(name: str, value: str) -> str:
     if not value:
         raise InvalidInput(f"With an OpenID Connect provider, FILMROOM_{name.upper()} is needed.")
     return value
-
-
-def _secret_of_file() -> str:
-    path = settings.get("oidc_client_secret_file")
-    if not path:
-        return ""
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            return file.read(_LONGEST_SECRET).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The client secret's file cannot be read: {type(error).__name__}.") from None
 
 
 def _groups(text: str) -> dict[str, str]:

@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("state", _text(8), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("noticed", sa.DateTime(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("next_try", sa.DateTime(), nullable=True),
         sa.Column("done", sa.DateTime(), nullable=True),
         sa.Column("leased_by", _text(200), nullable=True),
