@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import select
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +68,29 @@ def _prepare_postgres(engine: sa.Engine) -> None:
         connection.execute("SET max_parallel_workers_per_gather = 0")
         connection.autocommit = False
 
+    @sa.event.listens_for(engine, "checkout")
+    def _check_out(connection: Any, _record: Any, _proxy: Any) -> None:
+        if not _answers(connection):
+            raise sa.exc.DisconnectionError  # the pool gives another one
+
+
+def _answers(connection: Any) -> bool:
+    """Return whether an idle connection is still one.
+
+    A server that ends says so, and its end of the connection closes: both can be seen here, without the round
+    trip that asking it would be with every question.
+    """
+    said = select.poll()
+    said.register(connection.fileno(), select.POLLIN)
+    if not said.poll(0):
+        return True
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except connection.OperationalError:
+        return False
+    return True
+
 
 class Database:
     """Connections to one catalogue; safe for threads, not to be carried over a fork."""
@@ -87,13 +111,13 @@ class Database:
             _prepare_sqlite(self._read, "BEGIN")
             _prepare_sqlite(self._write, "BEGIN IMMEDIATE")
         elif self.backend == "postgresql":
-            self._read = self._write = sa.create_engine(
-                self.url.set(drivername="postgresql+psycopg"),
-                pool_size=16,
-                max_overflow=32,
-                pool_pre_ping=True,
+            self._write = sa.create_engine(
+                self.url.set(drivername="postgresql+psycopg"), pool_size=16, max_overflow=32
             )
-            _prepare_postgres(self._read)
+            _prepare_postgres(self._write)
+            # Between two statements others may commit either way. Without a transaction around them there are
+            # three round trips less, and the driver keeps its prepared statements, which it drops at a rollback.
+            self._read = self._write.execution_options(isolation_level="AUTOCOMMIT")
         else:
             raise InvalidInput(f"A catalogue lies in SQLite or PostgreSQL, not in {self.backend!r}.")
 
@@ -136,7 +160,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A read transaction. Keep it short: a long one stops SQLite from folding its log back."""
+        """Read, in SQLite in a transaction. Keep it short: a long one stops SQLite from folding its log back."""
         with _translated(), self._read.connect() as connection:
             yield connection
 
