@@ -58,6 +58,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("attribution_policy_url", "", "On a mirror: address of that archive's data usage policy."),
     Setting("attribution_citation", "", "On a mirror: how that archive wants to be cited."),
     Setting(
+        "doi_server",
+        "https://api.datacite.org",
+        "DataCite API that the client reads DOI records from, beside that of the archive it speaks to.",
+    ),
+    Setting(
+        "doi_lists",
+        "client-id=nihnci.tcia provider-id=tciar prefix=10.7937,10.25737",
+        "How the records of TCIA are asked for there: parameters that are tried one after another.",
+    ),
+    Setting(
+        "doi_records", "", "Folder of the client's copies of DOI records; default: the user's data folder."
+    ),
+    Setting("contact", "", "E-mail address that the client tells DataCite, which then allows more requests."),
+    Setting(
         "citation_styles",
         "",
         "Folder with CSL files of citation styles beside APA; needs the extra `cite`.",
@@ -144,6 +158,29 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("datacite_password", "", "Password of that repository at DataCite.", kind="secret"),
     Setting("datacite_password_file", "", "File that holds the password, instead of the password itself."),
     Setting("datacite_api_url", "", "Address of DataCite's API, where it is another than DataCite's own."),
+    Setting(
+        "datacite_host",
+        "",
+        "Host name under which the DataCite API is served at the root, beside `/datacite` on every host.",
+    ),
+    Setting(
+        "datacite_aliases",
+        "",
+        "Other symbols for repositories: `old=new.symbol` between commas; those of TCIA are known.",
+    ),
+    Setting("datacite_providers", "", "Names of providers of DOIs: `symbol=name` between semicolons."),
+    Setting(
+        "datacite_facets",
+        "yes",
+        "Count lists of DOIs by year, licence and so on unless asked not to.",
+        kind="switch",
+    ),
+    Setting(
+        "datacite_strict_query",
+        "no",
+        "In queries for DOIs, know only the field names that DataCite knows, not also those of the JSON.",
+        kind="switch",
+    ),
     Setting("ingest_processes", "0", "Processes that read files at ingest; 0: one per core.", kind="integer"),
     Setting(
         "ingest_lease",

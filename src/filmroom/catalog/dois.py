@@ -58,6 +58,23 @@ class Dois:
                 connection.scalar(sa.select(sa.literal(1)).where(doi.c.doi == _as_stored(name))) is not None
             )
 
+    def clients(self) -> list[str]:
+        """Return the symbols of repositories that have a findable record."""
+        statement = (
+            sa.select(doi.c.client)
+            .where(doi.c.state == DoiState.FINDABLE.value)
+            .distinct()
+            .order_by(doi.c.client)
+        )
+        with self._database.reading() as connection:
+            return list(connection.scalars(statement))
+
+    def names(self, writer: DoiWriter) -> list[str]:
+        """Return the DOIs of the repositories that somebody writes for, in order."""
+        owned = sa.true() if writer.everywhere else doi.c.client.in_(sorted(writer.repositories))
+        with self._database.reading() as connection:
+            return list(connection.scalars(sa.select(doi.c.doi).where(owned).order_by(doi.c.doi)))
+
     def put(self, record: DoiRecord, *, actor: str) -> DoiRecord:
         """Store a record as :meth:`put_many` does; return it as it is now."""
         return self.put_many([record], actor=actor)[0]

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, request_response
+from starlette.routing import BaseRoute, Host, Mount, Route, request_response
 from starlette.types import ASGIApp
 
 from filmroom import settings
@@ -27,6 +27,8 @@ from filmroom.model.queries import FindValues
 from filmroom.server import pages
 from filmroom.server.attempts import LoginGuard
 from filmroom.server.audit import Audit
+from filmroom.server.datacite.app import MOUNT_PATH, DataCiteApi
+from filmroom.server.datacite.calls import DataCiteOptions
 from filmroom.server.endpoint import OPERATION_KEY, Endpoints
 from filmroom.server.errors import POLICY_PATH
 from filmroom.server.indexer import BackgroundIndexer
@@ -65,6 +67,7 @@ class ServerOptions:
     date_alias: bool = True
     legacy_api: bool = True
     oidc: OidcOptions | None = None
+    datacite: DataCiteOptions = field(default_factory=DataCiteOptions)
 
     @classmethod
     def from_settings(cls) -> ServerOptions:
@@ -97,6 +100,7 @@ class ServerOptions:
             date_alias=settings.get_switch("search_date_alias"),
             legacy_api=settings.get_switch("legacy_api"),
             oidc=oidc,
+            datacite=DataCiteOptions.from_settings(),
         )
 
 
@@ -159,6 +163,7 @@ def create_app(
     login = Login(service, options.login)
     return Starlette(
         routes=[
+            *_datacite_routes(service, options.datacite),
             *_login_routes(login),
             *_policy_routes(PolicyPages(service, login)),
             *_institute_routes(service, options),
@@ -177,6 +182,12 @@ def create_app(
         exception_handlers={HTTPException: _plain_http_error},
         lifespan=lifespan,
     )
+
+
+def _datacite_routes(service: Service, options: DataCiteOptions) -> list[BaseRoute]:
+    api = DataCiteApi(service, options)
+    own_host: list[BaseRoute] = [Host(options.host, api)] if options.host else []
+    return [*own_host, Mount(MOUNT_PATH, api)]
 
 
 def _login_routes(login: Login) -> list[Route]:

@@ -11,6 +11,7 @@ from filmroom.settings import ArchiveAddress
 
 if TYPE_CHECKING:
     from filmroom.model.policy import Attribution
+    from filmroom.server.datacite.calls import DataCiteOptions
     from filmroom.server.login import LoginOptions
     from filmroom.server.oidc_options import OidcOptions
 
@@ -29,6 +30,7 @@ def running_server(
     text_index: bool = False,
     date_alias: bool = True,
     oidc: OidcOptions | None = None,
+    datacite: DataCiteOptions | None = None,
     timeout: float = 30,
 ) -> Iterator[str]:
     """Serve an archive on a free port and give its URL; make an empty archive where none is.
@@ -41,6 +43,7 @@ def running_server(
     from filmroom.catalog import Catalog
     from filmroom.server import run
     from filmroom.server.app import ServerOptions
+    from filmroom.server.datacite.calls import DataCiteOptions
     from filmroom.server.login import LoginOptions
 
     Catalog.create(address.database_url).close()
@@ -55,6 +58,7 @@ def running_server(
         text_index=text_index,
         date_alias=date_alias,
         oidc=oidc,
+        datacite=datacite or DataCiteOptions(),
         public_url=run.server_url(host, bound) if oidc is not None else "",
     )
     ready = threading.Event()
