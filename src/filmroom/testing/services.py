@@ -105,6 +105,10 @@ def running_postgres() -> Iterator[PostgresServer]:
             started.cleanup()
 
 
+PUBLIC_BUCKET = "public-images"
+"""The only bucket that everybody may read."""
+
+
 class S3Server:
     """A running S3 service (SeaweedFS: one process, its data in a temporary folder).
 
@@ -122,9 +126,9 @@ class S3Server:
         }
 
     @contextlib.contextmanager
-    def bucket(self) -> Iterator[str]:
+    def bucket(self, name: str = "") -> Iterator[str]:
         """Make an empty bucket, give its name, remove it with everything in it."""
-        name = f"test-{uuid.uuid4().hex}"
+        name = name or f"test-{uuid.uuid4().hex}"
         self._ask("PUT", name)
         try:
             yield name
@@ -162,7 +166,8 @@ def running_s3(folder: Path | None = None) -> Iterator[S3Server]:
         access_key, secret_key = f"test{secrets.token_hex(8)}", secrets.token_hex(20)
         credentials = [{"accessKey": access_key, "secretKey": secret_key}]
         identity = {"name": "test", "credentials": credentials, "actions": ["Admin", "Read", "Write", "List"]}
-        (folder / "identities.json").write_text(json.dumps({"identities": [identity]}))
+        everybody = {"name": "anonymous", "actions": [f"{what}:{PUBLIC_BUCKET}" for what in ("Read", "List")]}
+        (folder / "identities.json").write_text(json.dumps({"identities": [identity, everybody]}))
         (folder / "data").mkdir(exist_ok=True)
         endpoint = stack.enter_context(_seaweed(folder))
         yield S3Server(endpoint, access_key, secret_key)

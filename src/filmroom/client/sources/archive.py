@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +13,7 @@ from filmroom.client.layout import SeriesPlace
 from filmroom.client.sources.base import Delivery, Opening, Promise, gathered
 from filmroom.client.zip_stream import Member, ZipLimits, ZipStream
 from filmroom.errors import BadAnswer
+from filmroom.model.entities import Series
 from filmroom.net.ranges import continuation_headers, continues, parse_content_range, strong_etag
 from filmroom.net.retry import RetryPolicy
 
@@ -38,6 +39,10 @@ class Archive(Protocol):
     def promise(self, uid: str) -> Promise: ...
     def archive_request(self, uid: str) -> SeriesRequest: ...
     def digest(self, sop_instance_uid: str) -> str: ...
+    def series_digest(self, series_instance_uid: str) -> str: ...
+    def instances(self, series_instance_uid: str) -> list[str]: ...
+    def instance_request(self, series_instance_uid: str, sop_instance_uid: str) -> SeriesRequest: ...
+    def series(self, *, series_instance_uid: str) -> Sequence[Series]: ...
 
 
 class ServerSource:
@@ -46,23 +51,23 @@ class ServerSource:
     addresses: tuple[str, ...] = ()
 
     def __init__(self, archive: Archive) -> None:
-        self._archive = archive
+        self.archive = archive
         self.promise = archive.promise
         self.digest = archive.digest
 
     @property
     def root(self) -> str:
         """The server's root."""
-        return self._archive.connection.root
+        return self.archive.connection.root
 
     @property
     def api(self) -> str:
         """The version of NBIA's API."""
-        return self._archive.api
+        return self.archive.api
 
     def body(self, uid: str, promise: Promise) -> ArchiveBody:
         """Return what brings the archive of a series."""
-        return ArchiveBody(self._archive.connection, self._archive.archive_request(uid), promise)
+        return ArchiveBody(self.archive.connection, self.archive.archive_request(uid), promise)
 
 
 class ArchiveBody:

@@ -70,6 +70,12 @@ def shown(address: str) -> str:
     return re.sub(r"(?<=//)[^/@]*@", "", bare)[:200]
 
 
+def origin_of(address: str) -> str:
+    """Return scheme and host of an address: ``s3://bucket``."""
+    scheme, _, rest = shown(address).partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
 def last_part(address: str) -> str:
     """Return the last part of an address's path, unquoted; empty when there is none."""
     return unquote(urlsplit(address).path.rstrip("/").rpartition("/")[2])

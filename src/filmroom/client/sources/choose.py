@@ -2,17 +2,112 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from filmroom import settings
+from filmroom.client.layout import checked_uid
+from filmroom.client.sources.addresses import WebFiles
 from filmroom.client.sources.archive import Archive, ServerSource
-from filmroom.client.sources.base import RemoteSeries, SeriesSource
+from filmroom.client.sources.base import Promise, RemoteSeries, SeriesSource
+from filmroom.client.sources.bucket import BucketFiles
+from filmroom.client.sources.drs import DrsFiles
+from filmroom.client.sources.files import FileService, FilesSource
+from filmroom.client.sources.gen3_key import Gen3Key
+from filmroom.client.sources.idc_index import find_series, has_index
+from filmroom.client.sources.origins import Origins
+from filmroom.errors import InvalidInput, NotFound
 from filmroom.model.entities import Series
+
+SourceName = Literal["nbia", "idc", "auto"]
+"""``nbia``: the server that the client speaks to; ``idc``: the buckets of Imaging Data Commons; ``auto``: the
+buckets for series of TCIA that the index knows, where the extra ``idc`` is installed, else the server."""
+_TCIA = "cancerimagingarchive.net"
 
 
 class Sources:
-    """The sources of one client."""
+    """The sources of one client.
 
-    def __init__(self, archive: Archive) -> None:
+    :param archive: the server that it speaks to. :param source: where series come from that are named by
+        their UIDs; those that are named by addresses come from there.
+    :param gen3_key: file with the API key for controlled data; default: the setting ``gen3_key``.
+    :param options: of the connections to other places than the server.
+    :raises InvalidInput: for a source that does not exist.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        source: SourceName = "nbia",
+        *,
+        gen3_key: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> None:
+        if source not in {"nbia", "idc", "auto"}:
+            raise InvalidInput(f"There is no source {source!r}; known are nbia, idc and auto.")
         self._server = ServerSource(archive)
+        host = urlsplit(archive.connection.root).hostname or ""
+        is_tcia = host == _TCIA or host.endswith(f".{_TCIA}")
+        self._uses_index = source == "idc" or (source == "auto" and is_tcia and has_index())
+        self._index_alone = source == "idc"
+        self._gen3_key = gen3_key or settings.get("gen3_key")
+        self._origins = Origins(**options)
+        self._found: dict[str, tuple[RemoteSeries, Promise]] = {}
+
+    def prepare(self, series: Sequence[str | Series | RemoteSeries]) -> None:
+        """Look many series up at once; :meth:`of` then answers for them.
+
+        :raises MissingExtra: when the index is needed and not installed.
+        """
+        if self._uses_index:
+            uids = (_uid(each) for each in series if not isinstance(each, RemoteSeries))
+            self._found = find_series(uids)
 
     def of(self, series: str | Series | RemoteSeries) -> SeriesSource:
-        """Return where a series comes from. :raises FilmroomError: when it cannot be had."""
+        """Return where a series comes from, after :meth:`prepare`.
+
+        :raises NotFound: when the index alone is asked and does not know it.
+        :raises InvalidInput: when the API key that is needed cannot be used.
+        """
+        if isinstance(series, RemoteSeries):
+            return FilesSource(self._service(series.addresses[0]), series)
+        found = self._found.get(_uid(series))
+        if found is not None:
+            return FilesSource(self._idc, *found)
+        if self._index_alone:
+            raise NotFound(
+                f"Imaging Data Commons has no series {_uid(series)}, as far as the installed index knows.",
+                advice="A newer index: pip install --upgrade idc-index-data",
+            )
         return self._server
+
+    def close(self) -> None:
+        """Close the connections to other places than the server."""
+        self._origins.close()
+
+    def _service(self, address: str) -> FileService:
+        scheme = address.partition(":")[0].lower()
+        return self._buckets if scheme == "s3" else self._drs if scheme == "drs" else self._web
+
+    @cached_property
+    def _web(self) -> WebFiles:
+        return WebFiles(self._origins)
+
+    @cached_property
+    def _buckets(self) -> BucketFiles:
+        return BucketFiles(self._origins)
+
+    @cached_property
+    def _idc(self) -> BucketFiles:
+        return BucketFiles(self._origins, api="idc")
+
+    @cached_property
+    def _drs(self) -> DrsFiles:
+        return DrsFiles(self._origins, Gen3Key(self._gen3_key) if self._gen3_key else None)
+
+
+def _uid(series: str | Series) -> str:
+    return checked_uid(series if isinstance(series, str) else series.series_instance_uid)

@@ -5,12 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from filmroom.client.journal import Arrival, Source
 from filmroom.client.layout import SeriesPlace
-from filmroom.client.sources.base import Delivery, Opening, Promise, RemoteFile, gathered
+from filmroom.client.sources.base import (
+    Delivery,
+    Opening,
+    Promise,
+    RemoteFile,
+    RemoteSeries,
+    gathered,
+    origin_of,
+)
 from filmroom.client.sources.file_reader import FileReader
+from filmroom.client.sources.origins import is_signed
+from filmroom.client.sources.unpack import unpacked
 from filmroom.client.zip_stream import Member
 from filmroom.errors import BadAnswer, DigestMismatch, IncompleteTransfer
 from filmroom.net.ranges import parse_content_range, strong_etag
@@ -31,6 +41,7 @@ class FilesBody:
 
     :param root: see :class:`~filmroom.client.sources.base.Body`. :param path: the same.
     :param identified: whether every file must be DICOM of the series.
+    :param archived: whether the only file, when it is a ZIP, is delivered unpacked.
     """
 
     def __init__(
@@ -42,6 +53,7 @@ class FilesBody:
         *,
         policy: RetryPolicy,
         identified: bool,
+        archived: bool,
     ) -> None:
         self.root = root
         self.path = path
@@ -53,6 +65,7 @@ class FilesBody:
         self._order = list(files)
         self._get = get
         self._identified = identified
+        self._archived = archived and len(files) == 1 and files[0].name.lower().endswith(".zip")
         self._reader = FileReader(self._order)
 
     @property
@@ -133,11 +146,18 @@ class FilesBody:
             raise DigestMismatch(f"{name} of {self.root} arrived damaged: its MD5 differs.")
 
     def deliver(self, place: SeriesPlace, arrival: Arrival) -> Delivery:
-        """Compare the checksums that are not MD5, and say of which files nothing was told.
+        """Compare the checksums that are not MD5, and say of how many files none was told.
 
         :raises DigestMismatch: when a file is not what the source says.
         """
-        digests: dict[str, str] = {}
+        remarks = self._proved(place, arrival)
+        if self._archived:
+            arrival = unpacked(place, arrival)
+        promise = Promise(len(arrival.arrived), sum(each.size for each in arrival.arrived))
+        digests = {arrived.name: arrived.md5 for arrived in arrival.arrived}
+        return Delivery(arrival, promise, digests, self._identified, remarks)
+
+    def _proved(self, place: SeriesPlace, arrival: Arrival) -> tuple[str, ...]:
         unproven = 0
         for arrived in arrival.arrived:
             told = self._files[arrived.name].checksums
@@ -148,12 +168,66 @@ class FilesBody:
                 with (place.files / arrived.name).open("rb") as stream:
                     found = hashlib.file_digest(stream, algorithm).hexdigest()
                 if found != told[algorithm].lower():
-                    raise DigestMismatch(f"{arrived.name} of {self.root} arrived damaged: its {algorithm}.")
-            digests[arrived.name] = arrived.md5
-        remarks = (
-            (f"{self.root} tells no checksum of {unproven} files: size and content alone were checked.",)
-            if unproven
-            else ()
+                    raise DigestMismatch(
+                        f"{arrived.name} of {self.root} arrived damaged: its {algorithm} differs."
+                    )
+        if not unproven:
+            return ()
+        return (f"{self.root} tells no checksum of {unproven} files: only their sizes were compared.",)
+
+
+class FileService(Protocol):
+    """What lists and gives files: of web addresses, of buckets, of data repositories."""
+
+    @property
+    def api(self) -> str: ...
+    @property
+    def policy(self) -> RetryPolicy: ...
+    def files(self, addresses: Sequence[str]) -> list[RemoteFile]: ...
+    def get(
+        self, file: RemoteFile, headers: Mapping[str, str]
+    ) -> AbstractContextManager[httpx2.Response]: ...
+
+
+class FilesSource:
+    """A series whose files are fetched one by one.
+
+    :param known: what is known of its size without asking. Other numbers of files are an error.
+    """
+
+    def __init__(self, service: FileService, series: RemoteSeries, known: Promise | None = None) -> None:
+        self._service = service
+        self._series = series
+        self._known = known
+        self.api = service.api
+        self.root = origin_of(series.addresses[0])
+        # What signs an address is not kept in a folder that may be passed on.
+        self.addresses = () if any(map(is_signed, series.addresses)) else series.addresses
+
+    def promise(self, uid: str) -> Promise:
+        """Return number and bytes of the files. :raises NotFound, AccessDenied: when they cannot be had."""
+        if self._known is not None:
+            return self._known
+        files = self._service.files(self._series.addresses)
+        return Promise(len(files), sum(file.size or 0 for file in files))
+
+    def body(self, uid: str, promise: Promise) -> FilesBody:
+        """Return what brings the files, as they are now."""
+        files = self._service.files(self._series.addresses)
+        if len(files) != promise.count:
+            raise IncompleteTransfer(
+                f"Series {uid} has {promise.count} objects, but {len(files)} are at {self.root}."
+            )
+        return FilesBody(
+            self.root,
+            uid,
+            files,
+            self._service.get,
+            policy=self._service.policy,
+            identified=self._series.series_instance_uid is not None,
+            archived=self._series.series_instance_uid is not None or self.api == "drs",
         )
-        promise = Promise(len(arrival.arrived), sum(each.size for each in arrival.arrived))
-        return Delivery(arrival, promise, digests, self._identified, remarks)
+
+    def digest(self, sop_instance_uid: str) -> str:
+        """Raise: files are compared with what was listed. :raises BadAnswer: always."""
+        raise BadAnswer(f"{self.root} tells no digest of {sop_instance_uid}.")
