@@ -11,6 +11,7 @@ from filmroom.catalog import administration, content, installation, ledger, read
 from filmroom.catalog.accounts import Accounts
 from filmroom.catalog.agreements import Agreements
 from filmroom.catalog.database import Database
+from filmroom.catalog.doi_datasets import DoiDatasets
 from filmroom.catalog.doi_pushes import DoiPushes
 from filmroom.catalog.doi_repositories import DoiRepositories
 from filmroom.catalog.dois import Dois
@@ -201,6 +202,10 @@ class Catalog(IngestLedger):
     def doi_repositories(self) -> DoiRepositories:
         """Return the repositories that own DOIs, and who writes for them."""
         return DoiRepositories(self._database)
+
+    def doi_datasets(self) -> DoiDatasets:
+        """Return the series that DOIs are about."""
+        return DoiDatasets(self._database)
 
     def doi_pushes(self, system: System, symbol: str, worker: str = "") -> DoiPushes:
         """Return the queue of a repository's registration at one system of DataCite."""

@@ -23,9 +23,10 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class PushStatus:
-    """How far one record is. Waiting: it was never sent, was changed since, or is tried again at ``next_try``.
+    """How far one record is; times are naive UTC.
 
-    Stopped: the other end refused it for good; it waits for a change, or for a person. Times are naive UTC.
+    Waiting: it was never sent, was changed since, or is tried again at ``next_try``. Stopped: the other end
+    refused it for good; it waits for a change, or for a person.
     """
 
     doi: str
