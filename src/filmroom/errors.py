@@ -11,6 +11,7 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     │   ├── UnknownParameter
     │   ├── UnknownFormat
     │   ├── NoPicture             nothing of the object can be shown
+    │   ├── UnusableSlide         a file is no slide, or a broken one
     │   ├── QueryRefused          a query string that cannot be understood or answered
     │   └── DicomError            a file or object is not usable DICOM
     │       ├── NotDicom          no DICOM at all: a bystander
@@ -19,6 +20,7 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     │       └── IllegalIdentifier a UID or ID that is missing or breaks the standard
     ├── IdentityConflict          same UID, other bytes or other parents
     ├── NotFound                  absent, or not visible to this viewer: never told apart
+    │   └── NoSuchOperation       the server does not know the operation, or not its version
     ├── AccessDenied              the login that was given is not valid
     │   ├── LoginRequired         no login was given where one is needed
     │   └── AgreementRequired     what was granted is given out once its agreement is accepted
@@ -90,6 +92,12 @@ class NoPicture(InvalidInput):
     """An object is no image, or one that cannot be shown."""
 
 
+class UnusableSlide(InvalidInput):
+    """A file is no whole-slide image, or one that is broken or cannot be shown in pieces."""
+
+    reason = "unusable-slide"
+
+
 class QueryRefused(InvalidInput):
     """A query string that cannot be understood, or asks for more than is answered."""
 
@@ -132,6 +140,10 @@ class IdentityConflict(FilmroomError):
 
 class NotFound(FilmroomError):
     """The thing does not exist, or the viewer may not know that it does."""
+
+
+class NoSuchOperation(NotFound):
+    """The server does not know an operation, or not in the version that was asked."""
 
 
 class AccessDenied(FilmroomError):
