@@ -129,7 +129,7 @@ def recount(connection: sa.Connection, dois: Iterable[str], tick: int) -> None:
             sa.select(doi_link.c.subject, doi_link.c.kind, sa.func.count(doi_link.c.object.distinct()))
             .where(doi_link.c.subject.in_(list(keys)))
             .group_by(doi_link.c.subject, doi_link.c.kind)
-        ).tuples():
+        ):
             found[row[0]][row[1]] = row[2]
         columns = [COUNT_COLUMNS[name] for name in _COUNT_NAMES]
         connection.execute(

@@ -13,6 +13,7 @@ from filmroom.cli import (
     agreement,
     archive,
     browse,
+    cite,
     demo,
     fetch,
     index,
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (demo, archive, accounts, agreement, service, browse, series_files, fetch, index, upkeep):
+for module in (demo, archive, accounts, agreement, service, browse, cite, series_files, fetch, index, upkeep):
     module.register(app)
 
 

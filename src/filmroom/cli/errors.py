@@ -41,6 +41,8 @@ _EXTRAS = {
             "cryptography",
             "httptools",
             "limits",
+            "lxml",
+            "nh3",
             "prometheus_client",
             "pwdlib",
             "sqlalchemy",

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
 
 from filmroom.client.connection import Connection
+from filmroom.client.credentials import Credentials, chosen_credentials
 from filmroom.client.download import Download, PlannedSeries, SeriesLike, listed
-from filmroom.client.question import Blocking, Request, Steps, begin, go_on
+from filmroom.client.question import Blocking
 from filmroom.client.questions import Questions
 from filmroom.client.report import DownloadReport, Progress
-from filmroom.client.sources.choose import Sources
+from filmroom.client.servers import siblings
+from filmroom.client.sources.choose import SourceName, Sources
+from filmroom.client.steps import Request, Steps, begin, fail, go_on
+from filmroom.client.templates import Layout
 from filmroom.client.transfer import SeriesRequest
-from filmroom.errors import InvalidInput
+from filmroom.errors import FilmroomError, InvalidInput
+from filmroom.model.entities import Series
+from filmroom.net.endpoint import chosen_root
 from filmroom.net.retry import RetryPolicy
 from filmroom.wire.operations import find_operation
 
-Api = Literal["v1", "v4"]
+if TYPE_CHECKING:
+    from filmroom.client.citations import Citations
+    from filmroom.client.datacite import Datacite
+
+Api = Literal["v1", "v2", "v4"]
 R = TypeVar("R")
 
 
@@ -28,12 +39,21 @@ class Client(Questions, Blocking):
 
     :param base_url: the server's root, with or without ``/nbia-api/services/v4``; default: the setting
         ``FILMROOM_SERVER``, else the public TCIA service.
-    :param api: version of the NBIA API to speak.
+    :param api: version of the NBIA API to speak; default: the newest that the server knows. ``v2`` is ``v1``
+        for whoever has a login.
     :param workers: series fetched at once by :meth:`download`.
     :param timeout: seconds without a single byte after which an answer is given up.
     :param retry: how patient to be with a busy or failing server.
     :param login: account to ask as, with its ``password``. :param token: an access token, instead of both.
+        Without any of them, the login that the environment has for the server, or that was put aside for it
+        with ``filmroom login``.
     :param proxies: see :class:`~filmroom.client.connection.Connection`.
+    :param source: where :meth:`download` fetches from: ``nbia``, the server; ``idc``, the public buckets of
+        Imaging Data Commons (extra ``idc``); ``auto``, the buckets for what TCIA has there too.
+    :param gen3_key: file with the API key for controlled data; default: the setting ``FILMROOM_GEN3_KEY``.
+    :param others: servers that are asked, as nobody, for series that this one does not have; default: for one
+        of TCIA's two servers the other.
+    :param anonymous: ask as nobody, whatever login there is.
 
     A client may be shared among threads. Every method raises :class:`~filmroom.errors.ServerUnreachable`,
     :class:`~filmroom.errors.ServerError`, :class:`~filmroom.errors.AccessDenied` or
@@ -44,7 +64,7 @@ class Client(Questions, Blocking):
         self,
         base_url: str | None = None,
         *,
-        api: Api = "v4",
+        api: Api | None = None,
         workers: int = 8,
         timeout: float = 60.0,
         retry: RetryPolicy | None = None,
@@ -52,31 +72,57 @@ class Client(Questions, Blocking):
         password: str | None = None,
         token: str | None = None,
         proxies: Mapping[str, str] | None = None,
+        source: SourceName = "nbia",
+        gen3_key: str | os.PathLike[str] | None = None,
+        others: Iterable[str] | None = None,
+        anonymous: bool = False,
     ) -> None:
-        if api not in {"v1", "v4"}:
-            raise InvalidInput(f"There is no API version {api!r}; known are v1 and v4.")
+        if api not in {None, *get_args(Api)}:
+            raise InvalidInput(f"There is no API version {api!r}; known are {', '.join(get_args(Api))}.")
         if workers < 1:
             raise InvalidInput("A client needs at least one worker.")
         self._api = api
         self.workers = workers
-        self.connection = Connection(
-            base_url,
-            connections=workers,
-            timeout=timeout,
-            policy=retry,
-            login=login,
-            password=password,
-            token=token,
-            proxies=proxies,
-        )
+        root = chosen_root(base_url)
+        who = chosen_credentials(root, Credentials(login, password, token), anonymous=anonymous)
+        way: dict[str, Any] = {"timeout": timeout, "proxies": proxies}
+        options = {**way, "connections": workers, "policy": retry}
+        self.connection = Connection(root, **options, **who.arguments)
+        self.sources = Sources(self, source, gen3_key=gen3_key, **options)
+        self._others = siblings(root, others)
+        self._elsewhere: dict[str, str] = {}
+        self._at: dict[str, Client] = {}
+        self._like_this = {**way, "api": api, "workers": workers, "retry": retry}
+        self._making = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Client({self.base_url!r}, api={self.api!r})"
 
     @property
-    def api(self) -> str:
-        """Version of the NBIA API that is spoken."""
+    def chosen_api(self) -> str | None:
+        """Version of the NBIA API that was given by hand."""
         return self._api
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Roots of the servers that are asked for series that this one does not have."""
+        return self._others
+
+    def at(self, root: str) -> Client:
+        """Return a client like this one for another server, which it asks as nobody."""
+        with self._making:
+            if root not in self._at:
+                self._at[root] = Client(root, **self._like_this, others=(), anonymous=True)
+            return self._at[root]
+
+    def note_elsewhere(self, uids: Iterable[str], root: str) -> None:
+        """Take note of a server that has some series; they are fetched from there."""
+        self._elsewhere.update(dict.fromkeys(uids, root))
+
+    def archive_of(self, series_instance_uid: str) -> Client:
+        """Return the client that a series is fetched with: of the server that was found to have it."""
+        root = self._elsewhere.get(series_instance_uid)
+        return self if root is None else self.at(root)
 
     @property
     def base_url(self) -> str:
@@ -91,6 +137,9 @@ class Client(Questions, Blocking):
     def close(self) -> None:
         """Close the connections."""
         self.connection.close()
+        self.sources.close()
+        for other in self._at.values():
+            other.close()
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +148,43 @@ class Client(Questions, Blocking):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    # citations --------------------------------------------------------------------------------------
+    def cite(
+        self,
+        series: str | Series | Iterable[str | Series] = (),
+        *,
+        dois: Iterable[str] = (),
+        collections: Iterable[str] = (),
+        manifests: Iterable[str | os.PathLike[str]] = (),
+        folders: Iterable[str | os.PathLike[str]] = (),
+        offline: bool = False,
+        datacite: Datacite | None = None,
+    ) -> Citations:
+        """Return what is to be cited of data, with its licences and what they ask for.
+
+        :param series: a UID, a record of :meth:`series`, or many of them.
+        :param dois: in any form. :param collections: by name. :param manifests: files that list series.
+        :param folders: of downloads.
+        :param offline: ask nobody: records and selections are known that were cited before.
+        :param datacite: where records are read that the archive does not have itself.
+        :raises InvalidInput: when nothing is named, or something that is no DOI, no series, no manifest.
+        :raises NotFound: for a collection or a folder that is not there.
+        """
+        from filmroom.client.citing import cite
+        from filmroom.client.manifests import read_manifest
+
+        named = [series] if isinstance(series, str | Series) else list(series)
+        listed = [uid for path in manifests for uid in read_manifest(Path(path)).series]
+        return cite(
+            self,
+            dois=dois,
+            collections=collections,
+            series=[*named, *listed],
+            folders=[Path(path).expanduser() for path in folders],
+            offline=offline,
+            datacite=datacite,
+        )
 
     # downloads --------------------------------------------------------------------------------------
     def plan(
@@ -109,7 +195,7 @@ class Client(Questions, Blocking):
         overwrite: bool = False,
     ) -> list[PlannedSeries]:
         """Return what a download would do, without writing anything."""
-        return self._download(path, None, None, overwrite).plan(listed(series))
+        return self._download(path, overwrite=overwrite).plan(listed(series))
 
     def download(
         self,
@@ -119,6 +205,8 @@ class Client(Questions, Blocking):
         workers: int | None = None,
         progress: Callable[[Progress], None] | None = None,
         overwrite: bool = False,
+        layout: str = "flat",
+        stop: threading.Event | None = None,
     ) -> DownloadReport:
         """Fetch series into ``path``, one folder each, every file checked.
 
@@ -128,12 +216,20 @@ class Client(Questions, Blocking):
         :param series: a UID, a record of :meth:`series`, or many of them.
         :param progress: called with a :class:`Progress`, from other threads, one call at a time.
         :param overwrite: fetch also what is there already.
+        :param layout: how folders and files are named: ``flat``, ``classic``, ``descriptive``, ``idc``, or a
+            template such as ``%PatientID/%Modality-%SeriesNumber/%InstanceNumber.dcm``; see
+            :mod:`filmroom.client.templates`. A series that is there stays where it is.
+        :param stop: set it from another thread to end soon; what arrived is kept for the next call.
         :return: what became of each series. A series that fails does not stop the others and raises
             nothing; see :meth:`DownloadReport.raise_for_failures`.
         :raises InvalidInput: for something that is no series.
         :raises StoreFull, StoreError: when the disk is too small or cannot be written.
+        :raises Stopped: when ``stop`` was set.
         """
-        return self._download(path, workers, progress, overwrite).run(listed(series))
+        download = self._download(
+            path, workers=workers, progress=progress, overwrite=overwrite, layout=layout, stop=stop
+        )
+        return download.run(listed(series))
 
     def archive_request(self, series_instance_uid: str) -> SeriesRequest:
         """Return how the archive of a series is asked for: with licence and MD5 in v4, with MD5 in v1."""
@@ -160,19 +256,36 @@ class Client(Questions, Blocking):
     def _download(
         self,
         path: str | os.PathLike[str],
-        workers: int | None,
-        progress: Callable[[Progress], None] | None,
-        overwrite: bool,  # noqa: FBT001 - private, passed on
+        *,
+        workers: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        overwrite: bool = False,
+        layout: str = "flat",
+        stop: threading.Event | None = None,
     ) -> Download:
         number = self.workers if workers is None else workers
         if number < 1:
             raise InvalidInput("A download needs at least one worker.")
         target = Path(path).expanduser()
-        return Download(Sources(self), target, workers=number, overwrite=overwrite, progress=progress)
+        return Download(
+            self.sources,
+            target,
+            workers=number,
+            overwrite=overwrite,
+            progress=progress,
+            layout=Layout.parse(layout),
+            stop=stop,
+        )
 
     def _run(self, steps: Steps[R]) -> R:
         """Ask what a question requests, until it has its result."""
         step = begin(steps)
         while isinstance(step, Request):
-            step = go_on(steps, step, self.connection.ask(step))
+            client = self if step.root is None else self.at(step.root)
+            try:
+                answer = client.connection.ask(step)
+            except FilmroomError as error:
+                step = fail(steps, error)
+            else:
+                step = go_on(steps, step, answer)
         return step.result

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from filmroom.server.datacite import reading
+from filmroom.server.datacite import conversions, reading, writing
 from filmroom.server.datacite.callers import Callers
 from filmroom.server.datacite.calls import DataCiteOptions, DoiCall, DoiRoute, Parameters, Site
 from filmroom.server.datacite.problems import NOT_FOUND, ApiProblem, problem_response
@@ -19,7 +19,7 @@ MOUNT_PATH = "/datacite"
 
 # The first that matches and does not decline answers. Fixed words stand before paths that hold a DOI, what
 # follows a DOI before the DOI alone.
-ROUTES: tuple[DoiRoute, ...] = (*reading.ROUTES,)
+ROUTES: tuple[DoiRoute, ...] = (*writing.ROUTES, *conversions.ROUTES, *reading.ROUTES)
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",

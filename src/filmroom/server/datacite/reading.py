@@ -8,6 +8,7 @@ from filmroom.errors import CatalogError, InvalidInput
 from filmroom.model.doi_suffixes import BELOW, random_suffix, suffix_of
 from filmroom.model.dois import ShownDoi
 from filmroom.server.datacite.calls import DoiCall, DoiRoute, route
+from filmroom.server.datacite.conversions import wanted_format, written
 from filmroom.server.datacite.documents import Json, Shape, included_clients
 from filmroom.server.datacite.members import client_resource
 from filmroom.server.datacite.problems import ApiProblem
@@ -24,7 +25,10 @@ async def shown(call: DoiCall, doi: str) -> ShownDoi:
 
 async def one(call: DoiCall) -> Response:
     """Answer with one record."""
+    choice = wanted_format(call)
     found = await shown(call, call.names["doi"])
+    if choice is not None:
+        return await written(call, [found], choice)
     document: Json = {"data": Shape.asked(call.parameters, in_list=False).resource(found)}
     if "client" in call.parameters.list("include"):
         directory = await call.site.directory()
