@@ -40,6 +40,7 @@ from filmroom.model.entities import (
 from filmroom.model.queries import Query
 
 if TYPE_CHECKING:
+    from filmroom.catalog.doi_search import DoiSearch
     from filmroom.catalog.simple_search import Searches
 
 
@@ -214,6 +215,12 @@ class Catalog(IngestLedger):
     def dois(self) -> Dois:
         """Return the records of DOIs."""
         return Dois(self._database)
+
+    def doi_search(self) -> DoiSearch:
+        """Return lists of DOIs. It keeps what they are sorted by in memory, so one of them is enough."""
+        from filmroom.catalog.doi_search import DoiSearch  # few commands need arrays and a parser
+
+        return DoiSearch(self._database)
 
     def searches(self) -> Searches:
         """Return simple search. It keeps a copy of what it looks at, so one of them is enough."""

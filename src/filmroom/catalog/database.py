@@ -10,15 +10,19 @@ import datetime as dt
 import json
 import os
 import select
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
 
-from filmroom.errors import CatalogBusy, CatalogError, CatalogUnreachable, InvalidInput
+from filmroom.errors import CatalogBusy, CatalogError, CatalogUnreachable, InvalidInput, QueryRefused
 from filmroom.file_lock import lock_file
 
 _BUSY_TIMEOUT_MS = 60_000
@@ -27,6 +31,7 @@ _CREATION_LOCK = 7_060_515
 _CONNECTION = "08"
 _NOT_NOW = {"57P01", "57P02", "57P03", "53300"}
 _DISK_FULL = "53100"
+_CANCELLED = "57014"
 _TAKE_TURNS = sa.text(
     # What a writer reads it names by key. Of a table that has grown and was never analysed PostgreSQL
     # believes that a few hundred keys are half of it, and reads it all, batch after batch.
@@ -216,6 +221,28 @@ def _operational(error: sa.exc.OperationalError) -> CatalogError:
     return CatalogError(f"The catalogue cannot be used: {text}.")
 
 
+@contextmanager
+def time_limit(connection: sa.Connection, seconds: float) -> Iterator[None]:
+    """End statements that take longer. :raises QueryRefused: when one of them did."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text(f"SET statement_timeout = {int(seconds * 1000)}"))
+    else:
+        end = time.monotonic() + seconds
+        raw: Any = connection.connection.driver_connection
+        raw.set_progress_handler(lambda: time.monotonic() > end, 100_000)
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        if getattr(error.orig, "sqlstate", "") == _CANCELLED or "interrupted" in str(error.orig):
+            raise QueryRefused("The query takes too long.") from None
+        raise
+    finally:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("SET statement_timeout = 0"))
+        else:
+            raw.set_progress_handler(None, 0)
+
+
 def clock(connection: sa.Connection) -> dt.datetime:
     """Return the time in naive UTC, from the one clock that all who share the catalogue see."""
     if connection.dialect.name == "postgresql":
@@ -251,15 +278,43 @@ def insert_returning_ids(
     return [row[0] for row in connection.execute(statement, list(rows))]
 
 
-def among(
-    connection: sa.Connection, key: sa.ColumnElement[int], values: Iterable[int]
-) -> sa.ColumnElement[bool]:
-    """Condition: a key is one of thousands, which go as one parameter; one each would cost more than rows."""
-    if connection.dialect.name == "postgresql":
-        numbers = sa.bindparam(None, list(values), postgresql.ARRAY(sa.BigInteger))
-        return key == sa.func.any(numbers)
-    elements = sa.func.json_each(json.dumps(list(values))).table_valued("value")
-    return key.in_(sa.select(elements.c.value))
+class Keys(TypeDecorator[Any]):
+    """Thousands of keys as the value of one parameter; one each would cost more than the rows."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        return dialect.type_descriptor(
+            postgresql.ARRAY(sa.BigInteger) if dialect.name == "postgresql" else sa.Text()
+        )
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
+        keys = list(value)
+        return keys if dialect.name == "postgresql" else json.dumps(keys)
+
+
+class _Among(FunctionElement[Any]):
+    # Of no type: as a Boolean it would be compared with 1 in SQLite, and no index would serve it.
+    inherit_cache = True
+
+
+@compiles(_Among, "sqlite")
+def _among_sqlite(element: _Among, compiler: Any, **options: Any) -> str:
+    key, keys = (compiler.process(each, **options) for each in element.clauses)
+    return f"{key} IN (SELECT value FROM json_each({keys}))"
+
+
+@compiles(_Among, "postgresql")
+def _among_postgresql(element: _Among, compiler: Any, **options: Any) -> str:
+    key, keys = (compiler.process(each, **options) for each in element.clauses)
+    return f"{key} = ANY ({keys})"
+
+
+def among(key: sa.ColumnElement[int], values: Iterable[int] | str) -> sa.ColumnElement[bool]:
+    """Condition: a key is one of some; ``values`` may be the name of a parameter that they are put in for."""
+    keys = sa.bindparam(values, type_=Keys()) if isinstance(values, str) else sa.literal(values, Keys())
+    return cast(sa.ColumnElement[bool], _Among(key, keys))
 
 
 def chunks(values: Sequence[Any], size: int = 500) -> Iterator[Sequence[Any]]:

@@ -147,7 +147,7 @@ def _update(connection: sa.Connection, key: int, record: DoiRecord, tick: int) -
 
 def _index(connection: sa.Connection, terms: dict[int, Terms]) -> None:
     """Set the terms of records, by their keys."""
-    connection.execute(sa.delete(doi_posting).where(among(connection, doi_posting.c.doi_id, terms)))
+    connection.execute(sa.delete(doi_posting).where(among(doi_posting.c.doi_id, terms)))
     wanted = sorted({term for each in terms.values() for term in each})
     known: dict[tuple[str, str], int] = {}
     pair = sa.tuple_(doi_term.c.field, doi_term.c.term)
