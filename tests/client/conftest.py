@@ -147,12 +147,20 @@ class _Handler(BaseHTTPRequestHandler):
         elif operation == "getSingleImage" and held is not None:
             wanted = int(params["SOPInstanceUID"].rsplit(".", 1)[1])
             self._whole(200, "application/dicom", list(held.files.values())[wanted - 1])
+        elif operation == "getSOPInstanceUIDs" and held is not None:
+            rows = [{"SOPInstanceUID": f"{uid}.{n}"} for n in range(1, len(held.files) + 1)]
+            self._whole(200, "application/json", json.dumps(rows).encode())
         elif operation in {"getMD5HashForImage", "getM5HashForImage"}:
             self._hash(params)
         elif self.state.table is not None:
             self._fault_or_table()
         else:
             self._whole(404, "text/plain", b"no such operation")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.state.requests.append((urlsplit(self.path).path, ""))
+        self._fault_or_table()
 
     def _hash(self, params: dict[str, str]) -> None:
         sop = params.get("SOPInstanceUID") or params.get("SOPInstanceUid") or ""

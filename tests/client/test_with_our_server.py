@@ -215,7 +215,8 @@ def test_repair_of_every_kind(real: Any, tmp_path: Path) -> None:
         states = {c.series_instance_uid: c.state for c in verify(tmp_path).series}
         assert states == {one: "missing", two: "no receipt", three: "no receipt"}
         report = repair(tmp_path, client)
-        assert {r.action for r in report.series} == {"series"}
+        actions = {r.series_instance_uid: r.action for r in report.series}
+        assert actions == {one: "series", two: "adopted", three: "adopted"}
         report.raise_for_failures()
     assert verify(tmp_path).ok
     assert {r.action for r in repair(tmp_path).series} == {"nothing"}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from filmroom.client.identity import read_identity
 from filmroom.client.intake import DIGESTS_NAME, NOT_IMAGES
 from filmroom.client.journal import Arrived
 from filmroom.client.layout import SeriesPlace
-from filmroom.client.receipt import LICENCE_NAME, Receipt, ReceiptFile, write_receipt
+from filmroom.client.placement import FLAT_NAMING, Naming, chosen_folder, name_files
+from filmroom.client.receipt import LICENCE_NAME, Receipt, ReceiptFile, licence_text, write_receipt
 from filmroom.client.sources.base import Delivery, Promise
 from filmroom.errors import BadAnswer, DigestMismatch, IncompleteTransfer
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
-_LONGEST_LICENCE = 4 << 20
 
 
 def accept(
@@ -27,9 +27,13 @@ def accept(
     api: str,
     addresses: tuple[str, ...],
     digest_of: Callable[[str], str],
+    naming: Naming = FLAT_NAMING,
+    replaced: Collection[str] = (),
 ) -> Receipt:
     """Check a series in its partial folder, put it in its place and return its receipt.
 
+    :param naming: what files and folder are to be called; a place that has a folder keeps it.
+    :param replaced: files of that folder that go, because the series has them now under other names.
     :param digest_of: asks the server for the MD5 (hex) of one SOP Instance UID; used where neither the
         source nor a list in the archive told the digests.
     :raises IncompleteTransfer, DigestMismatch, BadAnswer: when anything is not as promised.
@@ -52,34 +56,41 @@ def accept(
             f"{next(iter(listed))[:80]!r} of series {place.uid} is listed but was not sent."
         )
     (place.files / DIGESTS_NAME).unlink(missing_ok=True)
-    text = _licence_text(place.files / LICENCE_NAME)
-    source = arrival.source
-    receipt = Receipt(
-        series_instance_uid=place.uid,
-        server=server,
-        api=api,
-        etag=source.etag if source else None,
-        licence=text.splitlines()[0] if text else None,
-        licence_text=text,
-        count=len(images),
-        bytes=sum(image.size for image in images),
-        finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        files=tuple(
-            ReceiptFile(
-                each.name,
-                each.size,
-                each.md5,
-                identities.get(each.name),
-                (place.files / each.name).stat().st_mtime_ns,
-            )
-            for each in arrival.arrived
-            if each.name != DIGESTS_NAME
-        ),
-        warnings=(*warnings, *delivery.remarks),
-        addresses=addresses,
-    )
-    write_receipt(place.pending_receipt, receipt)
-    place.finish()
+    text = licence_text(place.files / LICENCE_NAME)
+    former = name_files(place, identities, naming.layout)
+    arrived = {each.name: each for each in arrival.arrived}
+    first = next((name for name, old in former.items() if old in identities), None)
+    with chosen_folder(place, former, first, naming) as chosen:
+        source = arrival.source
+        receipt = Receipt(
+            series_instance_uid=place.uid,
+            server=server,
+            api=api,
+            etag=source.etag if source else None,
+            licence=text.splitlines()[0] if text else None,
+            licence_text=text,
+            count=len(images),
+            bytes=sum(image.size for image in images),
+            finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            files=tuple(
+                ReceiptFile(
+                    name,
+                    arrived[old].size,
+                    arrived[old].md5,
+                    identities.get(old),
+                    (place.files / name).stat().st_mtime_ns,
+                )
+                for name, old in sorted(former.items(), key=lambda pair: arrived[pair[1]].offset)
+            ),
+            warnings=(*warnings, *delivery.remarks),
+            addresses=addresses,
+            folder="" if chosen.relative == place.uid else chosen.relative or "",
+            layout=naming.layout.text,
+        )
+        write_receipt(place.pending_receipt, receipt)
+    for name in replaced:
+        (chosen.folder / name).unlink(missing_ok=True)
+    chosen.finish()
     return receipt
 
 
@@ -128,11 +139,3 @@ def _listed_digests(path: Path) -> dict[str, str] | None:
         if name not in NOT_IMAGES:
             listed[name] = digest
     return listed
-
-
-def _licence_text(path: Path) -> str | None:
-    try:
-        raw = path.read_bytes()[:_LONGEST_LICENCE]
-    except FileNotFoundError:
-        return None
-    return raw.decode("utf-8", "replace")

@@ -12,7 +12,7 @@ folders: the second one's ends in its UID.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,12 +49,22 @@ def claimed_folder(place: SeriesPlace, wanted: str, names: Collection[str]) -> s
         parent, slash, last = wanted.rpartition("/")
         last = last.encode()[: LONGEST_NAME - len(place.uid) - 1].decode("utf-8", "ignore")
         wanted = f"{parent}{slash}{made_plain(f'{last}-{place.uid}')}"
-    path = _claim_path(place.target, wanted)
     with writing(place.target):
-        path.parent.mkdir(exist_ok=True)
-        write_durably(path, place.uid.encode())
+        _claim(place, wanted)
         (place.target / wanted).parent.mkdir(parents=True, exist_ok=True)
     return wanted
+
+
+def note_owner(place: SeriesPlace, write: Callable[[], object]) -> None:
+    """Note that a folder with a series in it is the series' own, unless it is another's already.
+
+    :param write: writes the receipt that proves it.
+    """
+    folder = place.relative or place.uid
+    with placing(place.target), writing(place.target):
+        if folder != place.uid and owner(place.target, folder) in {None, place.uid}:
+            _claim(place, folder)
+        write()
 
 
 def owner(target: Path, folder: str) -> str | None:
@@ -72,26 +82,37 @@ def owner(target: Path, folder: str) -> str | None:
     return uid if found is not None and folded(found) == folded(folder) else None
 
 
+def _claim(place: SeriesPlace, folder: str) -> None:
+    path = _claim_path(place.target, folder)
+    path.parent.mkdir(exist_ok=True)
+    write_durably(path, place.uid.encode())
+
+
 def _claim_path(target: Path, folder: str) -> Path:
     return target / STATE / "folders" / uid_digest(folded(folder)).hex()
 
 
 def _is_free(place: SeriesPlace, wanted: str, names: Collection[str]) -> bool:
     holder = owner(place.target, wanted)
-    if holder is not None:
-        return holder == place.uid
-    return not _holds_others(place.target / wanted, place.uid, {folded(name) for name in names})
+    if holder not in {None, place.uid}:
+        return False
+    own = holder == place.uid or place.relative == wanted
+    return not _holds_others(place.target / wanted, place.uid, {folded(name) for name in names}, own=own)
 
 
-def _holds_others(folder: Path, uid: str, names: Collection[str]) -> bool:
-    """Whether a folder has files of somebody else that the series' own would replace."""
-    if not folder.is_dir():
-        return folder.exists() or folder.is_symlink()
+def _holds_others(folder: Path, uid: str, names: Collection[str], *, own: bool) -> bool:
+    """Whether a folder has files of somebody else that the series' files would replace.
+
+    In a folder that is the series' ``own``, what cannot be read is its own too, and damaged.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return folder.is_symlink() or folder.exists()
     for entry in folder.iterdir():
         if folded(entry.name) in names:
             try:
                 if read_identity(entry)[0] != uid:
                     return True
             except (BadAnswer, OSError):
-                return True
+                if not own:
+                    return True
     return False

@@ -14,13 +14,18 @@ from typing import Generic, TypeVar
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
+
+class Stopped(Exception):
+    """The work was told to stop, from another thread; what was finished is kept."""
+
+
 _LEAVE_AFTER = 3.0  # seconds that an interrupted command waits for its threads
 
 
 class Crew(Generic[_Task, _Result]):
     """Runs ``work(task)`` for many tasks on a few threads; results come in the order of the tasks.
 
-    ``stop`` is set when the caller is interrupted; ``work`` should then end soon.
+    ``stop`` is set when the caller is interrupted, or by another thread; ``work`` should then end soon.
     """
 
     def __init__(self, work: Callable[[_Task], _Result], workers: int, stop: threading.Event) -> None:
@@ -31,7 +36,11 @@ class Crew(Generic[_Task, _Result]):
         self._done: queue.SimpleQueue[tuple[int, _Result | BaseException]] = queue.SimpleQueue()
 
     def run(self, tasks: Iterable[_Task]) -> list[_Result]:
-        """Do the work. :raises BaseException: the first that ``work`` raised, after stopping the rest."""
+        """Do the work.
+
+        :raises BaseException: the first that ``work`` raised, after stopping the rest.
+        :raises Stopped: when it was stopped from elsewhere.
+        """
         count = 0
         for count, task in enumerate(tasks, 1):
             self._tasks.put((count - 1, task))
@@ -66,3 +75,4 @@ class Crew(Generic[_Task, _Result]):
             except BaseException as error:  # noqa: BLE001 - handed to the caller's thread, raised there
                 outcome = error
             self._done.put((number, outcome))
+        self._done.put((-1, Stopped()))

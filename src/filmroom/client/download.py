@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Protocol
 
 from filmroom.client.acceptance import accept
-from filmroom.client.crew import Crew
+from filmroom.client.adopt import Found, compare, find_series, take_over
+from filmroom.client.crew import Crew, Stopped
 from filmroom.client.layout import SeriesPlace, checked_uid, disk_error, held, writing
-from filmroom.client.receipt import Receipt, whole_receipt
-from filmroom.client.report import DownloadReport, Progress, SeriesResult
+from filmroom.client.placement import Naming
+from filmroom.client.receipt import Receipt, known_receipt, located, unchanged
+from filmroom.client.report import DownloadReport, Meter, Progress, SeriesResult, Status
 from filmroom.client.sources.archive import ServerSource
-from filmroom.client.sources.base import Promise, RemoteSeries, SeriesSource
-from filmroom.client.transfer import SeriesTransfer, Stopped
+from filmroom.client.sources.base import Promise, RemoteSeries, SeriesSource, is_address
+from filmroom.client.templates import FLAT, Layout
+from filmroom.client.transfer import SeriesTransfer
 from filmroom.errors import (
     ArchiveInUse,
     BadAnswer,
@@ -33,26 +36,33 @@ from filmroom.model.entities import Series
 
 OneSeries = str | Series | RemoteSeries
 SeriesLike = OneSeries | Iterable[OneSeries]
-_REPORT_EVERY = 0.1  # seconds between two calls of a progress callback
 _SPARE = 64 << 20  # bytes that a download leaves free on the disk
 
 
 class Sources(Protocol):
     """What a download asks of the client."""
 
-    def of(self, series: str | Series | RemoteSeries) -> SeriesSource:
+    def prepare(self, series: Sequence[OneSeries]) -> list[OneSeries]:
+        """Look many series up at once, before :meth:`of` is asked; return them as they are now known."""
+
+    def of(self, series: OneSeries) -> SeriesSource:
         """Return where a series comes from. :raises FilmroomError: when it cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSeries:
-    """One series of a plan; ``promise`` is None where ``error`` says why, or where it is whole already."""
+    """One series of a plan; ``promise`` is None where ``error`` says why, or where it is whole already.
+
+    ``found`` is what another program left of it.
+    """
 
     place: SeriesPlace
+    series: OneSeries
     source: SeriesSource | None = None
     promise: Promise | None = None
     receipt: Receipt | None = None
     error: FilmroomError | None = None
+    found: Found | None = None
     asked: bool = True  # whether the promise is the server's answer of now rather than an older record's
 
 
@@ -77,7 +87,8 @@ def listed(series: SeriesLike) -> list[OneSeries]:
     many = [series] if isinstance(series, str | Series | RemoteSeries) else series
     unique: dict[str, OneSeries] = {}
     for each in many:
-        unique.setdefault(key_of(each), each)
+        one = RemoteSeries((each,)) if isinstance(each, str) and is_address(each) else each
+        unique.setdefault(key_of(one), one)
     return list(unique.values())
 
 
@@ -92,31 +103,43 @@ class Download:
         workers: int,
         overwrite: bool,
         progress: Callable[[Progress], None] | None,
+        layout: Layout = FLAT,
+        stop: threading.Event | None = None,
     ) -> None:
         self._sources = sources
+        self._layout = layout
         self._target = target
         self._workers = workers
         self._overwrite = overwrite
-        self._progress = progress
-        self._stop = threading.Event()
+        self._meter = Meter(progress)
+        self._stop = stop or threading.Event()
         self._nobody_there: dict[str, ServerUnreachable] = {}
         self._heard: set[str] = set()
-        self._lock = threading.Lock()
-        self._bytes: dict[str, int] = {}
-        self._bytes_total = self._series_done = self._series_total = 0
-        self._reported = 0.0
 
     # plan -------------------------------------------------------------------------------------------
     def plan(self, series: Sequence[OneSeries]) -> list[PlannedSeries]:
         """Find out, in parallel, what is there already and how large the rest is."""
-        return Crew(self._plan_one, self._workers, self._stop).run(series)
+        return self._planned(self._sources.prepare(series))
+
+    def _planned(self, series: Sequence[OneSeries]) -> list[PlannedSeries]:
+        plan = Crew(self._plan_one, self._workers, self._stop).run(series)
+        unknown = {
+            each.place.uid for each in plan if each.promise is not None and each.place.relative is None
+        }
+        if not unknown or not self._target.is_dir():
+            return plan
+        with writing(self._target):
+            found = find_series(self._target, unknown)
+        return [_with_found(each, found.get(each.place.uid)) for each in plan]
 
     def _plan_one(self, series: OneSeries) -> PlannedSeries:
         place = SeriesPlace(self._target, key_of(series))
         try:
-            receipt = None if self._overwrite else whole_receipt(place)
+            receipt = known_receipt(place)
             if receipt is not None:
-                return PlannedSeries(place, receipt=receipt)
+                place = place.at(receipt.folder or place.uid)
+                if not self._overwrite and unchanged(place.folder, receipt):
+                    return PlannedSeries(place, series, receipt=receipt)
             source = self._sources.of(series)
             if (
                 isinstance(source, ServerSource)
@@ -125,10 +148,10 @@ class Download:
                 and series.file_size is not None
             ):
                 promise = Promise(series.image_count, series.file_size)
-                return PlannedSeries(place, source, promise, asked=False)
-            return PlannedSeries(place, source, self._ask(source, place.uid))
+                return PlannedSeries(place, series, source, promise, asked=False)
+            return PlannedSeries(place, series, source, self._ask(source, place.uid))
         except FilmroomError as error:
-            return PlannedSeries(place, error=error)
+            return PlannedSeries(place, series, error=error)
 
     def _ask(self, source: SeriesSource, uid: str) -> Promise:
         # Where nobody is there, the first series finds out for all.
@@ -147,7 +170,7 @@ class Download:
     def _settle(self, series: Sequence[OneSeries]) -> None:
         """Complete what an earlier run left between its check and the last rename."""
         for each in series:
-            place = SeriesPlace(self._target, key_of(each))
+            place = located(SeriesPlace(self._target, key_of(each)))
             if place.unfinished:
                 # Who holds it finishes it; the series then fails below with that reason.
                 with contextlib.suppress(ArchiveInUse), held(place), writing(self._target):
@@ -175,48 +198,62 @@ class Download:
         began = time.monotonic()
         with writing(self._target):
             self._target.mkdir(parents=True, exist_ok=True)
+        series = self._sources.prepare(series)
         self._settle(series)
-        plan = self.plan(series)
+        plan = self._planned(series)
         self._check_space(plan)
-        self._series_total = len(plan)
-        self._bytes_total = sum(each.promise.bytes for each in plan if each.promise is not None)
+        self._meter.series_total = len(plan)
+        self._meter.bytes_total = sum(each.promise.bytes for each in plan if each.promise is not None)
         results = Crew(self._one, self._workers, self._stop).run(plan)
         return DownloadReport(tuple(results), time.monotonic() - began)
 
     def _one(self, planned: PlannedSeries) -> SeriesResult:
         place = planned.place
         if planned.receipt is not None:
-            return self._ended(_result(planned.receipt, place, "skipped"))
+            return self._meter.ended(_result(planned.receipt, place, "skipped"))
         try:
             if planned.error is not None:
                 raise planned.error
             with held(place):
-                result = self._fetch(planned)
+                result = self._taken_over(planned) or self._fetch(planned)
         except FilmroomError as error:
             result = SeriesResult(place.uid, "failed", place.folder, error=error)
         except OSError as error:
             failure = disk_error(error, place.target)
             result = SeriesResult(place.uid, "failed", place.folder, error=failure)
-        return self._ended(result)
+        return self._meter.ended(result)
+
+    def _taken_over(self, planned: PlannedSeries) -> SeriesResult | None:
+        """Make what another program left the series, if most of it is good; None if it is to be fetched."""
+        place, source, found = planned.place, planned.source, planned.found
+        if found is None or self._overwrite or not isinstance(source, ServerSource):
+            return None
+        compared = compare(place, found, source.archive)
+        if not compared.whole and (found.unreadable or not compared.few):
+            return None
+        receipt = take_over(place, found, source.archive, compared)
+        return _result(receipt, place, "skipped" if compared.whole else "ok")
 
     def _fetch(self, planned: PlannedSeries) -> SeriesResult:
-        place, source = planned.place, planned.source
+        source = planned.source
         assert source is not None and planned.promise is not None  # noqa: S101
         try:
-            return self._fetch_as(place, source, planned.promise)
+            return self._fetch_as(planned, source, planned.promise)
         except (IncompleteTransfer, BadAnswer):
             if planned.asked:
                 raise
         # The record that was handed in may be older than the series: ask, and try once more.
-        return self._fetch_as(place, source, self._ask(source, place.uid))
+        return self._fetch_as(planned, source, self._ask(source, planned.place.uid))
 
-    def _fetch_as(self, place: SeriesPlace, source: SeriesSource, promise: Promise) -> SeriesResult:
+    def _fetch_as(self, planned: PlannedSeries, source: SeriesSource, promise: Promise) -> SeriesResult:
+        place, found = planned.place, planned.found
+        naming = self._naming(planned, source)
         body = source.body(place.uid, promise)
         transfer = SeriesTransfer(
             body,
             place,
             stop=self._stop,
-            on_bytes=lambda count: self._count(place.uid, count),
+            on_bytes=lambda count: self._meter.count(place.uid, count),
         )
         arrival = transfer.run()
         try:
@@ -227,6 +264,8 @@ class Download:
                 api=source.api,
                 addresses=source.addresses,
                 digest_of=source.digest,
+                naming=naming,
+                replaced=(*found.files, *found.unreadable) if found else (),
             )
         except TransferError as error:
             if not isinstance(error, ServerUnreachable):
@@ -234,35 +273,25 @@ class Download:
             raise
         return replace(_result(receipt, place, "ok"), resumed_bytes=transfer.resumed_bytes)
 
-    # progress ---------------------------------------------------------------------------------------
-    def _count(self, uid: str, count: int) -> None:
-        if self._progress is None:
-            return
-        with self._lock:
-            self._bytes[uid] = count
-            now = time.monotonic()
-            if now - self._reported >= _REPORT_EVERY:
-                self._reported = now
-                self._progress(self._state(None))
-
-    def _ended(self, result: SeriesResult) -> SeriesResult:
-        with self._lock:
-            self._series_done += 1
-            if self._progress is not None:
-                self._progress(self._state(result))
-        return result
-
-    def _state(self, finished: SeriesResult | None) -> Progress:
-        return Progress(
-            sum(self._bytes.values()), self._bytes_total, self._series_done, self._series_total, finished
-        )
+    def _naming(self, planned: PlannedSeries, source: SeriesSource) -> Naming:
+        layout, series = self._layout, planned.series
+        if not layout.needs_collection or planned.place.relative is not None:
+            return Naming(layout)
+        records: Sequence[Series] = [series] if isinstance(series, Series) and series.collection else []
+        if not records and isinstance(source, ServerSource):
+            records = source.archive.series(series_instance_uid=planned.place.uid)
+        return Naming(layout, records[0].collection or "" if records else "")
 
 
-def _result(receipt: Receipt, place: SeriesPlace, status: str) -> SeriesResult:
+def _with_found(planned: PlannedSeries, found: Found | None) -> PlannedSeries:
+    return replace(planned, found=found, place=planned.place.at(found.folder)) if found else planned
+
+
+def _result(receipt: Receipt, place: SeriesPlace, status: Status) -> SeriesResult:
     return SeriesResult(
         place.uid,
-        "ok" if status == "ok" else "skipped",
-        place.folder,
+        status,
+        place.at(receipt.folder or place.uid).folder,
         receipt.count,
         receipt.bytes,
         warnings=receipt.warnings,

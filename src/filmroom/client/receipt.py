@@ -12,6 +12,7 @@ from filmroom.client.member_names import checked_member_name
 from filmroom.errors import BadAnswer, VerificationFailed
 
 LICENCE_NAME = "LICENSE"
+_LONGEST_LICENCE = 4 << 20
 
 
 class ReceiptFile(msgspec.Struct, frozen=True):
@@ -118,6 +119,15 @@ def unchanged(folder: Path, receipt: Receipt) -> bool:
         if (stat.st_size, stat.st_mtime_ns) != (file.size, file.modified_ns):
             return False
     return True
+
+
+def licence_text(path: Path) -> str | None:
+    """Return what a LICENSE says, its first 4 MiB; None where there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST_LICENCE).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
 
 
 def as_dict(receipt: Receipt) -> dict[str, Any]:

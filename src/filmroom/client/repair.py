@@ -6,27 +6,32 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from filmroom.client.layout import SeriesPlace, held, writing
+from filmroom.client.mending import fetch_object, replace_file
 from filmroom.client.receipt import LICENCE_NAME, Receipt, ReceiptFile, read_receipt, write_receipt
 from filmroom.client.report import Progress
 from filmroom.client.verify import SeriesCheck, check_series, places
-from filmroom.errors import DigestMismatch, FilmroomError, VerificationFailed
+from filmroom.errors import FilmroomError, VerificationFailed
 
 if TYPE_CHECKING:
     from filmroom.client.client import Client
 
-Action = Literal["nothing", "files", "series", "failed"]
+Action = Literal["nothing", "adopted", "files", "series", "failed"]
 _FEW = 0.5  # with a larger part of the files bad, the whole series is fetched: one request instead of many
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesRepair:
-    """What was done to one series: ``files`` replaced, or the whole ``series`` fetched; or why it failed."""
+    """What was done to one series: ``files`` replaced, or the whole ``series`` fetched; or why it failed.
+
+    ``adopted``: it had no receipt, is as the server has it, and has one now.
+    """
 
     series_instance_uid: str
     action: Action
@@ -94,13 +99,13 @@ def _mend(
         chosen = client or _client_of(receipt, own)
         bad = {*before.missing, *before.damaged}
         if receipt is None or len(bad) > _FEW * len(receipt.files):
-            return _fetch_series(place, chosen, before, progress)
+            return _fetch_series(place, chosen, before, progress, receipt.layout if receipt else "flat")
         with held(place):
             mended = _mend_files(place, receipt, bad, chosen)
     except FilmroomError as error:
         return SeriesRepair(place.uid, "failed", before, error=error)
     if not mended:
-        return _fetch_series(place, chosen, before, progress)
+        return _fetch_series(place, chosen, before, progress, receipt.layout)
     return SeriesRepair(place.uid, "files", before, tuple(sorted(bad)))
 
 
@@ -118,20 +123,23 @@ def _fetch_series(
     client: Client,
     before: SeriesCheck,
     progress: Callable[[Progress], None] | None,
+    layout: str = "flat",
 ) -> SeriesRepair:
     try:
-        overwrite = before.state != "incomplete"
-        report = client.download(place.uid, place.target, overwrite=overwrite, progress=progress)
+        overwrite = before.state not in {"incomplete", "no receipt"}
+        report = client.download(
+            place.uid, place.target, overwrite=overwrite, progress=progress, layout=layout
+        )
         report.raise_for_failures()
     except FilmroomError as error:
         return SeriesRepair(place.uid, "failed", before, error=error)
-    return SeriesRepair(place.uid, "series", before)
+    return SeriesRepair(place.uid, "adopted" if report.skipped else "series", before)
 
 
 def _mend_files(place: SeriesPlace, receipt: Receipt, bad: set[str], client: Client) -> bool:
     """Replace the bad files; False when one of them cannot be had alone. The caller holds the lock."""
     with writing(place.target):
-        place.folder.mkdir(exist_ok=True)
+        place.folder.mkdir(parents=True, exist_ok=True)
     mended: list[ReceiptFile] = []
     for file in receipt.files:
         if file.name not in bad:
@@ -140,7 +148,8 @@ def _mend_files(place: SeriesPlace, receipt: Receipt, bad: set[str], client: Cli
         write = _writer(place, receipt, file, client)
         if write is None:
             return False
-        mended.append(_replace(place, file, write))
+        path = replace_file(place, file.name, file.md5, write)
+        mended.append(msgspec.structs.replace(file, modified_ns=path.stat().st_mtime_ns))
     with writing(place.target):
         write_receipt(place.receipt, msgspec.structs.replace(receipt, files=tuple(mended)))
     return True
@@ -155,39 +164,4 @@ def _writer(
         same = hashlib.md5(text, usedforsecurity=False).hexdigest() == file.md5
         return (lambda target: target.write_bytes(text)) if same else None
     uid = file.sop_instance_uid
-    return None if uid is None else (lambda target: _fetch(client, place.uid, uid, target))
-
-
-def _replace(place: SeriesPlace, file: ReceiptFile, write: Callable[[Path], object]) -> ReceiptFile:
-    temporary = place.state / f"{place.uid}.mending"
-    with writing(place.target):
-        try:
-            write(temporary)
-            with temporary.open("rb") as stream:
-                found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            if found != file.md5:
-                raise DigestMismatch(
-                    f"{file.name} of series {place.uid} is not what the server sends now: its MD5 differs.",
-                    advice="The series may have changed at the server: download it anew with --overwrite.",
-                )
-            target = place.folder / file.name
-            if target.is_dir() and not target.is_symlink():
-                raise VerificationFailed(f"{target} is a folder; remove it, then repair again.")
-            temporary.replace(target)
-            return msgspec.structs.replace(file, modified_ns=target.stat().st_mtime_ns)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _fetch(client: Client, series_uid: str, sop_uid: str, target: Path) -> None:
-    request = client.instance_request(series_uid, sop_uid)
-
-    def once() -> None:
-        with (
-            client.connection.stream(request.path, request.params, denial=True) as response,
-            target.open("wb") as stream,
-        ):
-            for chunk in response.iter_bytes():
-                stream.write(chunk)
-
-    client.connection.patiently(once)
+    return None if uid is None else partial(fetch_object, client, place.uid, uid)

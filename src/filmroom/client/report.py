@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from filmroom.errors import FilmroomError, IncompleteTransfer
+
+_TOLD_EVERY = 0.1  # seconds between two calls of a progress callback
 
 Status = Literal["ok", "skipped", "failed"]
 
@@ -84,3 +89,43 @@ class Progress:
     series_done: int
     series_total: int
     finished: SeriesResult | None = None
+
+
+class Meter:
+    """Counts what arrives and what ends, and tells it; threads may share it.
+
+    :param tell: called one call at a time, ten times a second at most but for series that end; None: nobody.
+    """
+
+    def __init__(self, tell: Callable[[Progress], None] | None) -> None:
+        self.bytes_total = 0
+        self.series_total = 0
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._bytes: dict[str, int] = {}
+        self._series_done = 0
+        self._told = 0.0
+
+    def count(self, uid: str, arrived: int) -> None:
+        """Note how many bytes of a series are there."""
+        if self._tell is None:
+            return
+        with self._lock:
+            self._bytes[uid] = arrived
+            now = time.monotonic()
+            if now - self._told >= _TOLD_EVERY:
+                self._told = now
+                self._tell(self._state(None))
+
+    def ended(self, result: SeriesResult) -> SeriesResult:
+        """Note what became of a series; return it."""
+        with self._lock:
+            self._series_done += 1
+            if self._tell is not None:
+                self._tell(self._state(result))
+        return result
+
+    def _state(self, finished: SeriesResult | None) -> Progress:
+        return Progress(
+            sum(self._bytes.values()), self.bytes_total, self._series_done, self.series_total, finished
+        )

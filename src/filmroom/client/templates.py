@@ -108,8 +108,9 @@ FLAT = Layout.parse("flat")
 
 def plain_dcm_name(stem: str) -> str:
     """Return a plain file name with the ending of DICOM files; the ending survives a cut."""
-    cut = stem.encode("utf-8", "replace")[: LONGEST_NAME - len(".dcm") - 1].decode("utf-8", "ignore")
-    return made_plain(f"{cut or _ABSENT}.dcm")
+    plain = made_plain(stem) or _ABSENT
+    cut = plain.encode()[: LONGEST_NAME - len("_.dcm")].decode(errors="ignore")
+    return made_plain(f"{cut}.dcm")
 
 
 def _words(template: str) -> frozenset[str]:
@@ -159,7 +160,7 @@ def _described(values: Values) -> list[str]:
         return values.get(keyword, "").strip()[:longest].replace("/", "-")
 
     study = (
-        _us_date(value("StudyDate")),
+        us_date(value("StudyDate")),
         value("StudyID"),
         value("StudyDescription", _LONGEST_DESCRIPTION),
         value("StudyInstanceUID")[-_UID_END:],
@@ -177,7 +178,7 @@ def _described(values: Values) -> list[str]:
     ]
 
 
-def _us_date(text: str) -> str:
+def us_date(text: str) -> str:
     try:
         return dt.datetime.strptime(text, "%Y%m%d").strftime("%m-%d-%Y")  # noqa: DTZ007 - a day, no instant
     except ValueError:

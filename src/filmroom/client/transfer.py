@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from filmroom.client.crew import Stopped
 from filmroom.client.intake import Intake
 from filmroom.client.journal import Arrival, Source
 from filmroom.client.layout import SeriesPlace, disk_error
@@ -12,10 +13,6 @@ from filmroom.client.sources.archive import SeriesRequest
 from filmroom.client.sources.base import Body, Promise
 from filmroom.errors import BadAnswer, DigestMismatch, FilmroomError, IncompleteTransfer
 from filmroom.net.retry import TransientFailure
-
-
-class Stopped(Exception):
-    """The download was told to stop; what arrived is kept."""
 
 
 class SeriesTransfer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -10,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from filmroom.client.adopt import find_series
 from filmroom.client.crew import Crew
 from filmroom.client.layout import STATE, SeriesPlace, is_uid
-from filmroom.client.receipt import Receipt, read_receipt
+from filmroom.client.mending import md5_of
+from filmroom.client.receipt import Receipt, located, read_receipt
 from filmroom.errors import NotFound, VerificationFailed
 
 State = Literal["whole", "missing", "damaged", "incomplete", "no receipt"]
@@ -63,26 +64,42 @@ class VerifyReport:
 
 
 def places(path: Path) -> list[SeriesPlace]:
-    """Return the series of a download folder, or the one whose folder is given.
+    """Return the series of a download folder, or those at and below a folder in it.
+
+    Series without a receipt are found by what their images say.
 
     :raises NotFound: when nothing of the kind is there.
     """
     path = path.expanduser().absolute()
-    if is_uid(path.name) and (path.parent / STATE).is_dir():
-        return [SeriesPlace(path.parent, path.name)]
+    for target in path.parents if not (path / STATE).is_dir() else ():
+        if (target / STATE).is_dir():
+            below = [place for place in _places_in(target) if place.folder.is_relative_to(path)]
+            if below:
+                return below
     if not path.is_dir():
         raise NotFound(f"There is no folder {path}.")
-    uids = {entry.name for entry in path.iterdir() if entry.is_dir() and is_uid(entry.name)}
-    if (path / STATE).is_dir():
-        for entry in (path / STATE).iterdir():
-            uid = entry.name.removesuffix(".json").removesuffix(".partial").removesuffix(".old")
-            if uid != entry.name and is_uid(uid):
-                uids.add(uid)
-    if not uids:
+    found = _places_in(path)
+    if not found:
         raise NotFound(
             f"There is no download in {path}.", advice="Give the folder that `filmroom download --to` wrote."
         )
-    return [SeriesPlace(path, uid) for uid in sorted(uids)]
+    return found
+
+
+def _places_in(target: Path) -> list[SeriesPlace]:
+    """Return the series with a receipt, those that are arriving, and those that other programs left."""
+    found = {uid: SeriesPlace(target, uid).at(each.folder) for uid, each in find_series(target).items()}
+    uids = {entry.name for entry in target.iterdir() if entry.is_dir() and is_uid(entry.name)}
+    if (target / STATE).is_dir():
+        for entry in (target / STATE).iterdir():
+            uid = entry.name.removesuffix(".json").removesuffix(".partial").removesuffix(".old")
+            if uid != entry.name and is_uid(uid):
+                uids.add(uid)
+    for uid in uids:
+        place = located(SeriesPlace(target, uid))
+        if place.relative is not None or uid not in found:
+            found[uid] = place
+    return [found[uid] for uid in sorted(found)]
 
 
 def verify(path: str | os.PathLike[str], *, workers: int | None = None) -> VerifyReport:
@@ -150,10 +167,7 @@ def _compare(place: SeriesPlace, receipt: Receipt) -> SeriesCheck:
 
 def digest(path: Path, size: int) -> str:
     """Return the MD5 (hex) of a file, empty when it is not a file of that size. :raises OSError:"""
-    with path.open("rb") as stream:
-        if os.fstat(stream.fileno()).st_size != size:
-            return ""
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return md5_of(path) if path.stat().st_size == size else ""
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from filmroom.client import Client
 from filmroom.client.download import Download
+from filmroom.client.holdings import portions
 from filmroom.client.intake import DIGESTS_NAME
 from filmroom.client.layout import STATE, SeriesPlace, checked_uid, is_uid, write_durably, writing
 from filmroom.client.receipt import read_receipt, whole_receipt
@@ -16,7 +17,7 @@ from filmroom.client.sources.archive import Archive, SeriesRequest
 from filmroom.client.sources.choose import Sources
 from filmroom.dropin.ask import ask, save_frame, stamp
 from filmroom.dropin.extras import pandas
-from filmroom.dropin.series_table import AT_ONCE, getSeriesList, manifest_uids
+from filmroom.dropin.series_table import getSeriesList, manifest_uids
 from filmroom.dropin.session import complain, log, quietly, session
 from filmroom.errors import AccessDenied, BadAnswer, InvalidInput, NotFound, ServerError
 from filmroom.model.entities import Series
@@ -116,8 +117,8 @@ def _sized(series: list[Series], api_url: str) -> list[Series]:
     """
     unknown = [each.series_instance_uid for each in series if each.image_count is None]
     told: dict[str, Series] = {}
-    for start in range(0, len(unknown), AT_ONCE):
-        form = {"list": ",".join(unknown[start : start + AT_ONCE]), "format": "json"}
+    for some in portions(unknown):
+        form = {"list": ",".join(some), "format": "json"}
         try:
             rows = ask("getSeriesMetadata", None, api_url, "POST", form)
         except (ServerError, NotFound, AccessDenied, BadAnswer) as error:
@@ -147,6 +148,14 @@ class _WithDigests:
         self.api = client.api
         self.promise = client.promise
         self.digest = client.digest
+        self.series_digest = client.series_digest
+        self.instances = client.instances
+        self.instance_request = client.instance_request
+        self.series = client.series
+
+    def archive_of(self, uid: str) -> Archive:
+        del uid
+        return self
 
     def archive_request(self, uid: str) -> SeriesRequest:
         operation = find_operation(self.api, "getImageWithMD5Hash")

@@ -41,12 +41,12 @@ def made_plain(text: str) -> str:
     empty where the text is blank. Two texts may become one name.
     """
     name = _FORBIDDEN.sub("_", text.strip())
-    name = name.encode("utf-8", "replace")[:LONGEST_NAME].decode("utf-8", "ignore")
     if name.startswith("."):
         name = "_" + name[1:]
-    if name and name[-1] in " .":
-        name = name.rstrip(" .") + "_"
-    return f"_{name}"[:LONGEST_NAME] if _RESERVED.fullmatch(name) else name
+    if _RESERVED.fullmatch(name):
+        name = "_" + name
+    name = name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return name.rstrip(" .") + "_" if name and name[-1] in " ." else name
 
 
 def folded(name: str) -> str:
