@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -50,7 +50,13 @@ class Turns:
     :param per_second: None for no limit.
     """
 
-    def __init__(self, per_second: float | None = _PER_SECOND, at_once: int = _AT_ONCE) -> None:
+    def __init__(
+        self,
+        per_second: float | None = _PER_SECOND,
+        at_once: int = _AT_ONCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._apart = 1 / per_second if per_second else 0.0
         self._places = threading.BoundedSemaphore(at_once)
         self._lock = threading.Lock()
@@ -67,7 +73,7 @@ class Turns:
         if not self._apart:
             return 0.0
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             start = max(now, self._next)
             self._next = start + self._apart
             return start - now
