@@ -101,7 +101,7 @@ def test_metadata_of_many_series(turned: Any, here: Path, caplog: pytest.LogCapt
 
 def test_a_part_that_fails_is_not_left_out(turned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # The second part is more than the server takes: what it refuses must not look like "not there".
-    monkeypatch.setattr("filmroom.dropin.series_table.AT_ONCE", 1)
+    monkeypatch.setattr("filmroom.client.holdings.AT_ONCE", 1)
     assert len(nbia.getSeriesList(turned.public)) == 2
     huge = "1." * 6_000_000 + "1"
     assert nbia.getSeriesList([turned.ct, huge]) is None

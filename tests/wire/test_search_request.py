@@ -46,31 +46,31 @@ def some(strategy: Any) -> Any:
     return st.lists(strategy, max_size=2, unique=True).map(tuple)
 
 
-CRITERIA: dict[str, Any] = dict(
-    collections=TEXTS,
-    species=TEXTS,
-    modalities=TEXTS,
-    all_modalities=st.booleans(),
-    body_parts=TEXTS,
-    sexes=TEXTS,
-    equipment=some(EQUIPMENT),
-    released=some(st.builds(Days, DATES, DATES)),
-    ages=some(st.builds(Range, AGES, AGES)),
-    pixel_spacings=some(st.builds(Range, NUMBERS, st.none() | NUMBERS)),
-    slice_thicknesses=some(st.builds(Range, st.none(), NUMBERS)),
-    descriptions=TEXTS,
-    patient_ids=TEXTS,
-    study_instance_uids=TEXTS,
-    series_instance_uids=TEXTS,
-    more_studies_than=some(st.integers(0, 99)),
-    more_study_dates_than=some(st.integers(0, 99)),
-    phantoms=some(st.booleans()),
-    third_party=some(st.booleans()),
-    commercial_only=st.booleans(),
-    time_points=some(
+CRITERIA: dict[str, Any] = {
+    "collections": TEXTS,
+    "species": TEXTS,
+    "modalities": TEXTS,
+    "all_modalities": st.booleans(),
+    "body_parts": TEXTS,
+    "sexes": TEXTS,
+    "equipment": some(EQUIPMENT),
+    "released": some(st.builds(Days, DATES, DATES)),
+    "ages": some(st.builds(Range, AGES, AGES)),
+    "pixel_spacings": some(st.builds(Range, NUMBERS, st.none() | NUMBERS)),
+    "slice_thicknesses": some(st.builds(Range, st.none(), NUMBERS)),
+    "descriptions": TEXTS,
+    "patient_ids": TEXTS,
+    "study_instance_uids": TEXTS,
+    "series_instance_uids": TEXTS,
+    "more_studies_than": some(st.integers(0, 99)),
+    "more_study_dates_than": some(st.integers(0, 99)),
+    "phantoms": some(st.booleans()),
+    "third_party": some(st.booleans()),
+    "commercial_only": st.booleans(),
+    "time_points": some(
         st.builds(TimePoint, st.text("AB", min_size=1), st.builds(Range, st.integers(-99, 99), st.none()))
     ),
-)
+}
 SEARCHES = st.builds(SimpleSearch, **CRITERIA)
 
 

@@ -15,18 +15,24 @@ from filmroom.client.repair import RepairReport, SeriesRepair, repair
 from filmroom.client.report import DownloadReport, Progress, SeriesResult
 from filmroom.client.transfer import Promise
 from filmroom.client.verify import SeriesCheck, VerifyReport, verify
+from filmroom.model.search import Days, Equipment, Range, SimpleSearch, TimePoint
 
 __all__ = [
     "Client",
+    "Days",
     "DownloadReport",
+    "Equipment",
     "PlannedSeries",
     "Progress",
     "Promise",
+    "Range",
     "Records",
     "RepairReport",
     "SeriesCheck",
     "SeriesRepair",
     "SeriesResult",
+    "SimpleSearch",
+    "TimePoint",
     "VerifyReport",
     "repair",
     "verify",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from filmroom.client.question import Answer, Asking, Request, Steps, question
+from filmroom.client.question import Asking, question
+from filmroom.client.steps import Answer, Request, Steps
 from filmroom.errors import BadAnswer
 from filmroom.model.agreements import ShownAgreement
 from filmroom.wire.agreements import read_agreements

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from filmroom.client.question import Answer, Form, Request
-from filmroom.errors import AccessDenied
+from filmroom.client.steps import Answer, Form, Request
 from filmroom.net import answers
-from filmroom.net.endpoint import Endpoint
+from filmroom.net.endpoint import AS_GUEST, Endpoint
 from filmroom.net.login import Login, next_grant
 from filmroom.net.retry import Patience, TransientFailure
 
@@ -19,17 +18,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncConnection(Endpoint):
-    """A pool of kept connections to one server; see :class:`~filmroom.net.endpoint.Endpoint`.
+class AsyncConnection:
+    """A pool of kept connections to one server.
 
-    It belongs to one event loop of :mod:`asyncio`. At most ``connections`` requests are under way, others
-    wait for their turn. A request that is cancelled gives its connection up.
+    It belongs to one event loop of :mod:`asyncio`. At most ``connections`` requests of the endpoint
+    are under way, others wait for their turn. A request that is cancelled gives its connection up.
     """
 
-    def __init__(self, base_url: str | None = None, **options: Any) -> None:
-        super().__init__(base_url, **options)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._http: httpx2.AsyncClient | None = None
-        self._turns = asyncio.Semaphore(self._connections)
+        self._turns = asyncio.Semaphore(endpoint.connections)
         self._renewing = asyncio.Lock()
 
     async def close(self) -> None:
@@ -42,8 +41,9 @@ class AsyncConnection(Endpoint):
         if self._http is None:
             import httpx2
 
-            # The turns limit it: a pool that lets requests queue loses count when they are cancelled.
-            self._http = httpx2.AsyncClient(**self._pool_options(httpx2.AsyncHTTPTransport, most=None))
+            # Turns, not the pool, limit what is under way: waiting for one ends cleanly when cancelled.
+            options = self._endpoint.pool_options(httpx2.AsyncHTTPTransport, most=None)
+            self._http = httpx2.AsyncClient(**options)
         return self._http
 
     async def ask(self, request: Request) -> Answer:
@@ -56,13 +56,13 @@ class AsyncConnection(Endpoint):
         async def ask() -> Answer:
             async with self._turns:
                 if operation.method == "POST":
-                    return await self._once(operation.path, {}, parameters)
-                return await self._once(operation.path, parameters)
+                    return await self._once(operation.path, {}, parameters, **request.manner)
+                return await self._once(operation.path, parameters, None, **request.manner)
 
         return await self._patiently(ask)
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        patience = Patience(self.policy)
+        patience = Patience(self._endpoint.policy)
         while True:
             try:
                 return await work()
@@ -70,29 +70,37 @@ class AsyncConnection(Endpoint):
                 wait = patience.wait(failure)
             await asyncio.sleep(wait)
 
-    async def _once(self, path: str, params: Form, form: Form | None = None) -> Answer:
-        with answers.our_errors(self.root, self.timeout):
+    async def _once(
+        self,
+        path: str,
+        params: Form,
+        form: Form | None = None,
+        *,
+        denial: bool = False,
+        as_guest: bool = False,
+    ) -> Answer:
+        root = self._endpoint.root
+        with answers.our_errors(root, self._endpoint.timeout):
             http = self._client()
-            proof = await self._proof(http)
+            proof = await self._proof(http) or (AS_GUEST if as_guest else {})
             async with http.stream(
                 "GET" if form is None else "POST",
-                self.root + path,
+                root + path,
                 params=dict(params),
                 data=form,
                 headers=proof,
             ) as response:
-                answers.refuse_downgrade(response)
-                if response.status_code == 401 and self._login is not None and self._login.refused(proof):
-                    raise TransientFailure(AccessDenied(f"{self.root} refuses the token."), retry_after=0)
+                answers.check_head(response, root, self._endpoint.login, proof)
                 if response.status_code not in answers.WELCOME:
-                    raise answers.failure(response, await _beginning(response), root=self.root, path=path)
+                    body = await _beginning(response)
+                    raise answers.failure(response, body, root=root, path=path, denial=denial)
                 content, media = await response.aread(), response.headers.get("content-type", "")
-                answers.refuse_page(content, media, self.root)
+                answers.refuse_page(content, media, root)
                 return Answer(content, media)
 
     async def _proof(self, http: httpx2.AsyncClient) -> dict[str, str]:
         """Return the header that proves who asks. :raises AccessDenied: when the login is refused."""
-        login = self._login
+        login = self._endpoint.login
         if login is None:
             return {}
         async with self._renewing:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from filmroom.client.question import Answer, Form, Request
-from filmroom.errors import AccessDenied, InvalidInput
+from filmroom.client.steps import Answer, Form, Request
+from filmroom.errors import InvalidInput
 from filmroom.net import answers
-from filmroom.net.endpoint import Endpoint
+from filmroom.net.endpoint import AS_GUEST, Endpoint
 from filmroom.net.login import Login, Tokens, next_grant
 from filmroom.net.retry import Patience, TransientFailure
 
@@ -39,7 +39,7 @@ class Connection(Endpoint):
         :param renew: fetch new ones.
         :raises InvalidInput: when it asks as nobody. :raises AccessDenied: when the login is refused.
         """
-        login = self._login
+        login = self.login
         if login is None:
             raise InvalidInput("Nobody is logged in.")
 
@@ -63,7 +63,7 @@ class Connection(Endpoint):
             if self._http is None:
                 import httpx2
 
-                self._http = httpx2.Client(**self._pool_options(httpx2.HTTPTransport, most=None))
+                self._http = httpx2.Client(**self.pool_options(httpx2.HTTPTransport, most=None))
             return self._http
 
     def ask(self, request: Request) -> Answer:
@@ -73,8 +73,8 @@ class Connection(Endpoint):
         """
         operation, parameters = request.operation, request.parameters
         if operation.method == "POST":
-            return self.post(operation.path, parameters)
-        return self._whole(operation.path, parameters)
+            return self._whole(operation.path, {}, form=parameters, **request.manner)
+        return self._whole(operation.path, parameters, **request.manner)
 
     def get(self, path: str, params: Mapping[str, str], *, denial: bool = False) -> Answer:
         """GET a whole answer, with retries.
@@ -119,25 +119,24 @@ class Connection(Endpoint):
         *,
         denial: bool = False,
         form: Form | None = None,
+        as_guest: bool = False,
     ) -> Iterator[httpx2.Response]:
         """GET an answer whose status is 200, 204 or 206 and hand out its body unread.
 
-        :param form: sent with POST instead.
+        :param form: sent with POST instead. :param as_guest: whoever has no login asks as the guest.
         :raises TransientFailure: for what may be better in a moment, also from reading the body.
         :raises ServerError, AccessDenied, AgreementRequired, NotFound, BadAnswer: for what will not.
         """
         with self._speaking() as http:
-            proof = self._proof(http)
+            proof = self._proof(http) or (AS_GUEST if as_guest else {})
             with http.stream(
                 "GET" if form is None else "POST",
                 self.root + path,
-                params=dict(params),
+                params=dict(params) or None,  # an empty mapping would take the query off the path
                 data=form,
                 headers={**(headers or {}), **proof},
             ) as response:
-                answers.refuse_downgrade(response)
-                if response.status_code == 401 and self._login is not None and self._login.refused(proof):
-                    raise TransientFailure(AccessDenied(f"{self.root} refuses the token."), retry_after=0)
+                answers.check_head(response, self.root, self.login, proof)
                 if response.status_code not in answers.WELCOME:
                     body = _beginning(response.iter_bytes())
                     raise answers.failure(response, body, root=self.root, path=path, denial=denial)
@@ -151,7 +150,7 @@ class Connection(Endpoint):
 
     def _proof(self, http: httpx2.Client) -> dict[str, str]:
         """Return the header that proves who asks. :raises AccessDenied: when the login is refused."""
-        login = self._login
+        login = self.login
         if login is None:
             return {}
         with self._renewing:

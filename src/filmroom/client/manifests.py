@@ -1,7 +1,9 @@
-"""Lists of series in files, read leniently: ``.tcia`` manifests, plain lists, tables with a column of UIDs.
+"""Lists of series in files, read leniently: ``.tcia`` manifests, plain lists, tables, commands of s5cmd.
 
 Source: TCIA manifests in the wild. Keys in any order and any number, CRLF, a byte order mark, blank lines, a
-stray column title, quotes and commas around UIDs all occur. Tables are CSV, TSV or separated by semicolons.
+stray column title, quotes and commas around UIDs all occur. Tables are CSV, TSV or separated by semicolons;
+they have a column of UIDs (``SeriesInstanceUID``), of controlled files (``drs_uri``) or of addresses
+(``imageUrl``). Imaging Data Commons writes commands: ``cp s3://bucket/folder/* .``.
 """
 
 from __future__ import annotations
@@ -9,15 +11,20 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from filmroom.client.layout import is_uid
+from filmroom.client.sources.base import RemoteSeries, is_address, shown
 from filmroom.errors import InvalidInput
 
 _MARKER = "listofseriestodownload"
 _TITLES = frozenset({"seriesid", "seriesuid", "seriesinstanceuid", "series"})
+_DRS_TITLES = frozenset({"drsuri"})
+_URL_TITLES = frozenset({"imageurl", "wsiimageurl"})
+_EVERY_TITLE = _TITLES | _DRS_TITLES | _URL_TITLES
+_COMMAND = re.compile(r"(?:s5cmd\s.*)?(?:cp|sync)\s(?:.*\s)?[\"']?(s3://[^\s\"']+)", re.IGNORECASE)
 _SEPARATORS = ("\t", ",", ";")
 _LARGEST = 256 << 20  # bytes
 _SHOWN = 80  # characters of an illegible line that an error repeats
@@ -25,10 +32,15 @@ _SHOWN = 80  # characters of an illegible line that an error repeats
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Series of a list in its order, each once; ``server`` is where a manifest says they are, if it does."""
+    """Series of a list in its order, each once.
+
+    ``series`` are UIDs; ``server`` is where a manifest says they are, if it does. ``remote`` are those that
+    are named by addresses.
+    """
 
     series: tuple[str, ...]
     server: str | None = None
+    remote: tuple[RemoteSeries, ...] = ()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -56,11 +68,21 @@ def parse_manifest(content: bytes) -> Manifest:
     except UnicodeDecodeError:
         raise InvalidInput("The manifest is not a text file.") from None
     separator = _separator(text)
-    server = None if separator else _server(text)
-    series = dict.fromkeys(_column(text, separator) if separator else _lines(text))
-    if not series:
+    named = list(_rows(text, separator) if separator else _lines(text))
+    if not named:
         raise InvalidInput("The manifest names no series.")
-    return Manifest(tuple(series), server)
+    series = dict.fromkeys(each for each in named if isinstance(each, str))
+    remote = _together(each for each in named if isinstance(each, RemoteSeries))
+    return Manifest(tuple(series), None if separator else _server(text), remote)
+
+
+def series_of_answer(content: bytes) -> tuple[str, ...]:
+    """Return the series of a manifest that a server wrote, which may name none.
+
+    :raises InvalidInput: when it is no manifest.
+    """
+    _header, _marker, series = content.partition(b"ListOfSeriesToDownload=")
+    return parse_manifest(content).series if series.strip() else ()
 
 
 def _separator(text: str) -> str | None:
@@ -78,42 +100,79 @@ def _folded(title: str) -> str:
     return re.sub(r"[\s_\"']+", "", title).lower()
 
 
-def _column(text: str, separator: str) -> Iterator[str]:
+def _rows(text: str, separator: str) -> Iterator[str | RemoteSeries]:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    place: int | None = None
+    places: dict[str, int] = {}
     try:
         for row in rows:
             cells = [cell.strip() for cell in row]
             if not any(cells):
                 continue
-            if place is None:
-                place = _place(cells)
+            if not places:
+                places = _places(cells)
                 continue
-            word = cells[place].strip("\"'") if place < len(cells) else ""
-            if not is_uid(word):
-                raise _illegible(rows.line_num, word or separator.join(row))
-            yield word
+            known = {kind: cells[place].strip("\"'") for kind, place in places.items() if place < len(cells)}
+            found = _named(known)
+            if found is None:
+                word = next(filter(None, known.values()), separator.join(row))
+                raise _illegible(rows.line_num, word)
+            yield found
     except csv.Error as error:
         raise InvalidInput(f"Line {rows.line_num} of the manifest cannot be read: {error}.") from None
 
 
-def _place(titles: list[str]) -> int:
-    for number, title in enumerate(titles):
-        if _folded(title) in _TITLES:
-            return number
-    raise InvalidInput(
-        "The table has no column SeriesInstanceUID.", advice="Name the column with the UIDs so."
-    )
+def _places(titles: list[str]) -> dict[str, int]:
+    """Return in which columns UIDs, controlled files and addresses stand."""
+    kinds = {"series": _TITLES, "drs": _DRS_TITLES, "url": _URL_TITLES}
+    folded = [_folded(title) for title in titles]
+    places = {
+        kind: next(number for number, title in enumerate(folded) if title in known)
+        for kind, known in kinds.items()
+        if not known.isdisjoint(folded)
+    }
+    if not places:
+        raise InvalidInput(
+            "The table has no column SeriesInstanceUID.",
+            advice="Name the column with the UIDs so, or those with addresses drs_uri or imageUrl.",
+        )
+    return places
 
 
-def _lines(text: str) -> Iterator[str]:
+def _named(row: Mapping[str, str]) -> str | RemoteSeries | None:
+    """Return what a row names, None for nothing legible."""
+    uid, drs, url = row.get("series", ""), row.get("drs", ""), row.get("url", "")
+    if uid and not is_uid(uid):
+        return None
+    if drs:  # no server has what is controlled, though its UID is known
+        return RemoteSeries((drs,), uid or None) if is_address(drs) else None
+    if uid:
+        return uid
+    return RemoteSeries((url,)) if is_address(url) else None
+
+
+def _together(found: Iterable[RemoteSeries]) -> tuple[RemoteSeries, ...]:
+    """Return series each once: the files of one may stand in several rows."""
+    addresses: dict[str, list[str]] = {}
+    uids: dict[str, str | None] = {}
+    for each in found:
+        uids[each.key] = each.series_instance_uid
+        addresses.setdefault(each.key, []).extend(each.addresses)
+    return tuple(RemoteSeries(tuple(dict.fromkeys(addresses[key])), uid) for key, uid in uids.items())
+
+
+def _lines(text: str) -> Iterator[str | RemoteSeries]:
     for number, line in enumerate(text.splitlines(), 1):
+        command = _COMMAND.match(line.strip())
+        bare = command[1] if command else line.strip(" \t\"',;")
+        if is_address(bare):
+            yield RemoteSeries((bare,))
+            continue
         key, equals, value = line.partition("=")
         if equals and key.strip().lower() != _MARKER:
             continue
         # A UID on the marker's own line counts.
         word = (value if equals else line).strip(" \t\"',;")
-        if not word or line.lstrip().startswith("#") or _folded(word) in _TITLES:
+        if not word or line.lstrip().startswith("#") or _folded(word) in _EVERY_TITLE:
             continue
         if not is_uid(word):
             raise _illegible(number, word)
@@ -129,4 +188,6 @@ def _server(text: str) -> str | None:
 
 
 def _illegible(number: int, text: str) -> InvalidInput:
-    return InvalidInput(f"Line {number} of the manifest is not a Series Instance UID: {text[:_SHOWN]!r}.")
+    return InvalidInput(
+        f"Line {number} of the manifest is not a Series Instance UID: {shown(text)[:_SHOWN]!r}."
+    )

@@ -1,82 +1,27 @@
 """A question is data: what is requested, and how the answer is read. Clients send it, each in its way.
 
-A question is written once, as a generator that yields :class:`Request` and is given what each one was
-answered with. :func:`question` makes a method of it, which :class:`Blocking` clients answer when it is
-called and :class:`Awaiting` ones when it is awaited.
+A question is written once, as a generator that yields :class:`~filmroom.client.steps.Request` and is given
+what each one was answered with. :func:`question` makes a method of it, which :class:`Blocking` clients answer
+when it is called and :class:`Awaiting` ones when it is awaited.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from filmroom.client.records import Records
+from filmroom.client.servers import here_or_elsewhere, in_its_version, spoken_version
+from filmroom.client.steps import Answer, Request, Rows, Steps
 from filmroom.model.queries import FindValues, Query
 from filmroom.wire.decode import decode
-from filmroom.wire.operations import Operation, encode_params, find_operation
+from filmroom.wire.operations import Operation, find_operation
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
-Form = Mapping[str, str | Sequence[str]]
-Rows = list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer: ``content`` is empty for 204 and for NBIA's empty 200."""
-
-    content: bytes
-    media: str
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request: an operation, the ``query`` that is asked with it, and how the answer is read.
-
-    ``form`` holds parameters that no field of the query stands for, by their name on the wire.
-    """
-
-    operation: Operation
-    query: Query | Mapping[str, Any]
-    read: Callable[[Answer], Any]
-    form: Form = field(default_factory=dict)
-
-    @property
-    def parameters(self) -> dict[str, str | Sequence[str]]:
-        """What travels. :raises InvalidInput: when the operation cannot be asked that."""
-        return {**encode_params(self.operation, self.query), **self.form}
-
-
-Steps = Generator[Request, Any, R]
-"""A question: yields requests, is sent what :attr:`Request.read` made of their answers, returns a result."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished(Generic[R]):
-    """What a question came to."""
-
-    result: R
-
-
-def begin(steps: Steps[R]) -> Request | Finished[R]:
-    """Return the first request of a question, or its result where it needs none."""
-    return _step(lambda: next(steps))
-
-
-def go_on(steps: Steps[R], request: Request, answer: Answer) -> Request | Finished[R]:
-    """Tell a question what its request was answered with; return its next one, or its result."""
-    return _step(lambda: steps.send(request.read(answer)))
-
-
-def _step(step: Callable[[], Request]) -> Request | Finished[Any]:
-    try:
-        return step()
-    except StopIteration as end:
-        return Finished(end.value)
 
 
 class Blocking:
@@ -109,12 +54,30 @@ def question(steps: Callable[Concatenate[Any, P], Steps[R]]) -> Question[P, R]:
 
     @functools.wraps(steps)
     def ask(self: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
-        return self._run(steps(self, *args, **kwargs))
+        return self._run(in_its_version(self, lambda: steps(self, *args, **kwargs)))
 
+    return _shown(ask, steps)
+
+
+def question_of_series(steps: Callable[Concatenate[Any, P], Steps[R]]) -> Question[P, R]:
+    """As :func:`question`, for what is asked of a series: where the server has nothing, others are asked."""
+
+    @functools.wraps(steps)
+    def ask(self: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+        def begin() -> Steps[R]:
+            return steps(self, *args, **kwargs)
+
+        named = kwargs.get("series_instance_uid", next(iter(args), None))
+        return self._run(in_its_version(self, lambda: here_or_elsewhere(self, begin, named)))
+
+    return _shown(ask, steps)
+
+
+def _shown(ask: Any, steps: Callable[Concatenate[Any, P], Steps[R]]) -> Question[P, R]:
     # To people it returns what the question does.
     signature = inspect.signature(steps)
     shown = str(signature.return_annotation).removeprefix("Steps[").removesuffix("]")
-    ask.__signature__ = signature.replace(return_annotation=shown)  # type: ignore[attr-defined]
+    ask.__signature__ = signature.replace(return_annotation=shown)
     return cast("Question[P, R]", ask)
 
 
@@ -123,7 +86,21 @@ class Asking:
 
     @property
     def api(self) -> str:
-        """Version of the NBIA API that is spoken."""
+        """Version of the NBIA API that is spoken: the one chosen, else what was found for the server."""
+        return self.chosen_api or spoken_version(self.base_url, has_login=self.has_login)
+
+    @property
+    def chosen_api(self) -> str | None:
+        """Version of the NBIA API that was given by hand."""
+        raise NotImplementedError
+
+    @property
+    def others(self) -> Sequence[str]:
+        """Roots of the servers that are asked for series that this one does not have."""
+        raise NotImplementedError
+
+    def note_elsewhere(self, uids: Iterable[str], root: str) -> None:
+        """Take note of a server that has some series."""
         raise NotImplementedError
 
     @property
@@ -135,6 +112,10 @@ class Asking:
     def has_login(self) -> bool:
         """Whether the client asks as somebody."""
         raise NotImplementedError
+
+    def _advanced(self, name: str, before_v4: str | None = None) -> Operation:
+        """Return an operation that v4 shares with those that have no version."""
+        return find_operation("v4", name) if self.api == "v4" else find_operation("", before_v4 or name)
 
     def _rows_of(self, operation: Operation, query: Query) -> Steps[Rows]:
         view = operation.view

@@ -5,9 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 from filmroom.client.agreements import AgreementQuestions
+from filmroom.client.holdings import HoldingQuestions
 from filmroom.client.layout import checked_uid
-from filmroom.client.question import Answer, Asking, Request, Steps, question
+from filmroom.client.lists import ListQuestions
+from filmroom.client.question import Asking, question, question_of_series
 from filmroom.client.records import Records
+from filmroom.client.search import SearchQuestions
+from filmroom.client.steps import Answer, Request, Steps
+from filmroom.client.tags import TagQuestions
 from filmroom.client.transfer import Promise
 from filmroom.errors import BadAnswer, InvalidInput, NotFound
 from filmroom.model.entities import Patient, Series, Study
@@ -17,6 +22,7 @@ from filmroom.model.queries import (
     FindSeries,
     FindStudies,
     FindValues,
+    HierarchyDigest,
     InstanceDigest,
     SeriesMetadata,
     SeriesSize,
@@ -91,7 +97,7 @@ class CatalogQuestions(Asking):
         query = FindStudies(collection, patient_id, study_instance_uid)
         return (yield from self._records(Study, "getPatientStudy", query))
 
-    @question
+    @question_of_series
     def series(
         self,
         *,
@@ -136,7 +142,7 @@ class CatalogQuestions(Asking):
         query = FindStudies(collection, patient_id, released_since=since)
         return (yield from self._records(Study, "NewStudiesInPatientCollection", query))
 
-    @question
+    @question_of_series
     def series_size(self, series_instance_uid: str) -> Steps[Promise]:
         """Return number of objects and bytes of a series.
 
@@ -156,21 +162,21 @@ class CatalogQuestions(Asking):
 
     promise = series_size
 
-    @question
+    @question_of_series
     def instances(self, series_instance_uid: str) -> Steps[list[str]]:
         """Return the SOP Instance UIDs of a series; none when the server does not show it."""
         query = FindInstances(checked_uid(series_instance_uid))
         rows = yield from self._rows("getSOPInstanceUIDs", query)
         return [str(row["sop_instance_uid"]) for row in rows if row["sop_instance_uid"] is not None]
 
-    @question
+    @question_of_series
     def series_metadata(self, series_instance_uid: str) -> Steps[Records[Series]]:
-        """Return everything about one series (asked of API v1, which alone tells it)."""
-        operation = find_operation("v1", "getSeriesMetaData")
+        """Return everything about one series (asked of API v1, or v2 with a login, which alone tell it)."""
+        operation = find_operation("v2" if self.has_login else "v1", "getSeriesMetaData")
         rows = yield from self._rows_of(operation, SeriesMetadata(checked_uid(series_instance_uid)))
         return Records.of_rows(Series, rows)
 
-    @question
+    @question_of_series
     def digest(self, sop_instance_uid: str) -> Steps[str]:
         """Return the MD5 (hex) of one object; empty when the server does not show it."""
         name = "getMD5HashForImage" if self.api == "v4" else "getM5HashForImage"
@@ -178,10 +184,24 @@ class CatalogQuestions(Asking):
         digest: str = yield Request(find_operation(self.api, name), query, _digest)
         return digest
 
+    @question_of_series
+    def series_digest(self, series_instance_uid: str) -> Steps[str]:
+        """Return the MD5 (hex) of the sorted, joined MD5s of a series' objects.
+
+        Empty when the server does not show it, and to who has no login: only others are told.
+        """
+        query = HierarchyDigest(series_instance_uid=checked_uid(series_instance_uid))
+        if not self.has_login:
+            return ""
+        digest: str = yield Request(find_operation("v4", "getMD5Hierarchy"), query, _digest)
+        return digest
+
 
 def _digest(answer: Answer) -> str:
     return answer.content[:64].decode("ascii", "replace").strip()
 
 
-class Questions(CatalogQuestions, AgreementQuestions):
+class Questions(
+    CatalogQuestions, HoldingQuestions, SearchQuestions, TagQuestions, ListQuestions, AgreementQuestions
+):
     """Every question."""

@@ -153,9 +153,8 @@ def makeSharedCart(
     made = []
     for number, chunk in enumerate(chunks, 1):
         part = title if len(chunks) == 1 else f"{title}-part{number}"
-        form = {"list": list(chunk), "name": part, "description": description, "url": description_url}
         try:
-            client.connection.post(f"{API_PATH}createSharedList", form)
+            client.make_shared_list(part, chunk, description=description, address=description_url)
         except FilmroomError as error:
             log.error("The list %r was not made.", part)
             complain(error)

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from filmroom.client.manifests import parse_manifest
+from filmroom.client.manifests import series_of_answer
 from filmroom.dropin.ask import ask, queryData, stamp
 from filmroom.dropin.calls import american
 from filmroom.dropin.session import StopExecution, log, quietly, session
@@ -114,25 +114,19 @@ def _dates(number: int, first: str, last: str) -> dict[str, str]:
 def _manifest(form: dict[str, str], api_url: str, format: str) -> Any:
     client, path = session.place("getManifestForSimpleSearch", api_url)
     content = client.connection.post(path, form).content
-    found = _series_lines(content)
+    found = series_of_answer(content)
     if not found:
         log.info("The search found nothing.")
         return [] if format == "uids" else None
     if format == "uids":
-        return list(parse_manifest(content).series)
+        return list(found)
     text = content.decode("utf-8", "replace")
     if format == "manifest_text":
         return text
     name = f"manifest-{stamp('%Y-%m-%d_%H-%M')}.tcia"
     Path(name).write_text(text, encoding="utf-8", newline="")
-    log.info("Saved %s with %d series.", name, found)
+    log.info("Saved %s with %d series.", name, len(found))
     return None
-
-
-def _series_lines(content: bytes) -> int:
-    """Return how many series a manifest names; a search without a hit gives its header alone, or nothing."""
-    _header, _marker, series = content.partition(b"ListOfSeriesToDownload=")
-    return len(series.split())
 
 
 def getDoiMetadata(doi: str, output: str = "", api_url: str = "", format: str = "") -> Any:

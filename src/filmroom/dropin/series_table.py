@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from filmroom.client import Client
+from filmroom.client.holdings import portions
 from filmroom.client.manifests import read_manifest
 from filmroom.dropin.ask import save_frame
 from filmroom.dropin.extras import pandas
 from filmroom.dropin.session import StopExecution, log, quietly, session
-
-AT_ONCE = 10_000
-"""Series in one question."""
 
 SPACED: dict[str, str] = {
     "Patient ID": "PatientID",
@@ -113,8 +111,8 @@ def metadata_frame(client: Client, path: str, uids: Sequence[str]) -> Any:
     """
     pd = pandas()
     parts = []
-    for start in range(0, len(uids), AT_ONCE):
-        answer = client.connection.post(path, {"list": ",".join(map(str, uids[start : start + AT_ONCE]))})
+    for some in portions([str(uid) for uid in uids]):
+        answer = client.connection.post(path, {"list": ",".join(some)})
         if answer.content.strip():
             parts.append(pd.read_csv(io.BytesIO(answer.content)))
     return pd.concat(parts, ignore_index=True) if parts else None

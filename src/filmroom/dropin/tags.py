@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from filmroom.client.tags import REFERENCES, modality_of, referenced_series
 from filmroom.dropin.ask import ask, shaped
 from filmroom.dropin.extras import pandas
 from filmroom.dropin.session import log, quietly
 
 _ENDPOINT = "getDicomTags"
-_MODALITY = "(0008,0060)"
 _SERIES_UID = "(0020,000E)"
-# Where a reference stands: the tags of the sequences around Series Instance UID, outermost first.
-_REFERENCES: dict[str, tuple[str, ...]] = {
-    "SEG": ("(0008,1115)",),
-    "RTSTRUCT": ("(3006,0010)", "(3006,0012)", "(3006,0014)"),
-}
 NOT_AVAILABLE = "N/A"
 
 Tag = Mapping[str, Any]
@@ -47,29 +42,18 @@ def getSegRefSeries(uid: str, api_url: str = "") -> str:
     if rows is None:
         log.warning("Series %s is not there, or not shown.", uid)
         return NOT_AVAILABLE
-    modality = next((row["data"] for row in rows if row["element"] == _MODALITY), None)
-    if modality not in _REFERENCES:
+    tags = [(str(row["element"]), row["data"]) for row in rows]
+    modality = modality_of(tags)
+    if modality not in REFERENCES:
         log.warning("Series %s is no segmentation but %r.", uid, modality)
         return NOT_AVAILABLE
-    found = list(dict.fromkeys(_within(rows, _REFERENCES[modality])))
+    found = referenced_series(tags)
     if not found:
         log.warning("Series %s does not say which series it was made on.", uid)
         return NOT_AVAILABLE
     if len(found) > 1:
         log.warning("Series %s was made on several series: %s.", uid, found)
     return found[0]
-
-
-def _within(rows: Iterable[Tag], path: Sequence[str]) -> Iterable[str]:
-    """Yield the Series Instance UIDs that stand right inside a nest of sequences."""
-    around: list[str] = []
-    for row in rows:
-        marked = str(row["element"])
-        tag = marked.lstrip(">")
-        del around[len(marked) - len(tag) :]
-        if tag == _SERIES_UID and tuple(around) == tuple(path) and row["data"]:
-            yield str(row["data"])
-        around.append(tag)
 
 
 def reportDicomTags(

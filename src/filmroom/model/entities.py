@@ -116,6 +116,42 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesRecord(Series):
+    """A series with what its patient and study say: the answer to a question about many series.
+
+    ``pixel_spacing`` and ``slice_thickness``: what occurs in the series, in mm, between commas.
+    """
+
+    patient_name: str | None = None
+    ethnic_group: str | None = None
+    phantom: str | None = None
+    species_code: str | None = None
+    species_description: str | None = None
+    study_id: str | None = None
+    longitudinal_event_type: str | None = None
+    longitudinal_offset: float | None = None
+    pixel_spacing: str | None = None
+    slice_thickness: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCount:
+    """A value in use and how many patients have it; None where patients have none."""
+
+    value: str | None
+    patients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionDescription:
+    """A collection in words: ``description`` is HTML, ``description_uri`` its DOI."""
+
+    collection: str
+    description: str | None = None
+    description_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """Where the bytes of one instance lie.
 
@@ -265,6 +301,10 @@ class IncomingInstance:
     assignment: Assignment
     location: Location
     source: str
+
+    @property
+    def size(self) -> int:
+        return self.instance.size
 
 
 Outcome = Literal["stored", "present", "quarantined", "skipped"]

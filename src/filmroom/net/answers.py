@@ -18,10 +18,12 @@ from filmroom.errors import (
     FilmroomError,
     IncompleteTransfer,
     InvalidInput,
+    NoSuchOperation,
     NotFound,
     ServerError,
     ServerUnreachable,
 )
+from filmroom.net.login import Login
 from filmroom.net.retry import RETRIED_STATUSES, TransientFailure, retry_after_seconds
 
 if TYPE_CHECKING:
@@ -66,10 +68,17 @@ def _unreachable(root: str, reason: str) -> ServerUnreachable:
     )
 
 
-def refuse_downgrade(response: httpx2.Response) -> None:
-    """See that redirects stayed private. :raises BadAnswer: when one led from https to http."""
+def check_head(response: httpx2.Response, root: str, login: Login | None, proof: dict[str, str]) -> None:
+    """Look at an answer before its body.
+
+    :param login: who asked, with ``proof`` as headers.
+    :raises BadAnswer: when a redirect led from https to http.
+    :raises TransientFailure: when the token was refused and another one can be had.
+    """
     if response.url.scheme == "http" and any(step.url.scheme == "https" for step in response.history):
         raise BadAnswer(f"The server redirects from https to http ({response.url.host}).")
+    if response.status_code == 401 and login is not None and login.refused(proof):
+        raise TransientFailure(AccessDenied(f"{root} refuses the token."), retry_after=0)
 
 
 def failure(
@@ -101,11 +110,8 @@ def failure(
         return NotFound(text or "The server does not give this series out.")
     if status in {401, 403}:
         return AccessDenied(text or f"{root} wants a login (status {status}).")
-    if status == 404:
-        return NotFound(
-            f"{root} has no {path}.",
-            advice="Is this the address of an NBIA server? Some serve only api='v1'.",
-        )
+    if status in {404, 405}:
+        return NoSuchOperation(f"{root} has no {path}.", advice="Is this the address of an NBIA server?")
     return ServerError(text or f"{root} answered with status {status}.", status=status)
 
 
