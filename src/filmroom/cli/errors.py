@@ -49,6 +49,7 @@ _EXTRAS = {
             "starlette",
             "structlog",
             "uvicorn",
+            "yaml",
             "zlib_ng",
         ),
         "server",

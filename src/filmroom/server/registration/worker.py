@@ -5,7 +5,10 @@ Killed at any instant it begins again with a look at the other end, so nothing i
 
 from __future__ import annotations
 
+import os
 import random
+import secrets
+import socket
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +32,11 @@ _PATIENCE = RetryPolicy(attempts=1_000_000, first_wait=10, longest_wait=3_600)
 _IDLE_SECONDS = 5.0
 _ACCOUNT_SECONDS = 600.0
 _CLOSING_SECONDS = 10.0
+
+
+def worker_name() -> str:
+    """Return a name that no other worker has, on this machine or another."""
+    return f"{socket.gethostname()[:100]}:{os.getpid()}:{secrets.token_hex(8)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filmroom.errors import InvalidInput
-from filmroom.model.dois import KERNEL_4, LONGEST_DOI, METADATA, DoiRecord, DoiState, complete
+from filmroom.model.doi_metadata import METADATA, complete
+from filmroom.model.dois import KERNEL_4, LONGEST_DOI, DoiRecord, DoiState
 from filmroom.wire.datacite.fill_in import filled_in
 from filmroom.wire.datacite.record import bare_doi, part, parts, text
 from filmroom.wire.datacite.validation import Problem
