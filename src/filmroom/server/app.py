@@ -39,6 +39,8 @@ from filmroom.server.oidc_options import OidcOptions
 from filmroom.server.openapi import openapi_document
 from filmroom.server.policy import PolicyPages, policy_links
 from filmroom.server.policy_page import ACCEPT_PATH, LOGIN_PATH
+from filmroom.server.registration.options import RegistrationOptions
+from filmroom.server.registration.worker import BackgroundRegistrar
 from filmroom.server.requests import RequestRecorder
 from filmroom.server.search_preparation import SearchPreparation
 from filmroom.server.service import Service
@@ -68,6 +70,7 @@ class ServerOptions:
     legacy_api: bool = True
     oidc: OidcOptions | None = None
     datacite: DataCiteOptions = field(default_factory=DataCiteOptions)
+    registration: RegistrationOptions | None = None
 
     @classmethod
     def from_settings(cls) -> ServerOptions:
@@ -101,6 +104,7 @@ class ServerOptions:
             legacy_api=settings.get_switch("legacy_api"),
             oidc=oidc,
             datacite=DataCiteOptions.from_settings(),
+            registration=RegistrationOptions.from_settings(),
         )
 
 
@@ -142,6 +146,7 @@ def create_app(
 
     indexer = BackgroundIndexer(catalog, service.reader)
     preparation = SearchPreparation(service.searches)
+    registrar = BackgroundRegistrar(catalog, options.registration) if options.registration else None
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -149,9 +154,13 @@ def create_app(
         preparation.start()
         if options.text_index:
             indexer.start()
+        if registrar is not None:
+            registrar.start()
         try:
             yield
         finally:
+            if registrar is not None:
+                await service.in_thread(registrar.close)
             await service.in_thread(preparation.close)
             await service.in_thread(indexer.close)
             await service.in_thread(service.audit.close)

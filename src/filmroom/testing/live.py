@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from filmroom.server.datacite.calls import DataCiteOptions
     from filmroom.server.login import LoginOptions
     from filmroom.server.oidc_options import OidcOptions
+    from filmroom.server.registration.options import RegistrationOptions
 
 
 @contextlib.contextmanager
@@ -31,11 +32,13 @@ def running_server(
     date_alias: bool = True,
     oidc: OidcOptions | None = None,
     datacite: DataCiteOptions | None = None,
+    registration: RegistrationOptions | None = None,
     timeout: float = 30,
 ) -> Iterator[str]:
     """Serve an archive on a free port and give its URL; make an empty archive where none is.
 
     :param text_index: whether it reads files for text search in the background.
+    :param registration: where it registers the archive's DOIs.
     :param oidc: the institute's provider, which sends browsers back to the server's URL.
     :param timeout: seconds to wait for the server to be ready, and again for it to end.
     :raises RuntimeError: when the server does not become ready or does not end.
@@ -59,6 +62,7 @@ def running_server(
         date_alias=date_alias,
         oidc=oidc,
         datacite=datacite or DataCiteOptions(),
+        registration=registration,
         public_url=run.server_url(host, bound) if oidc is not None else "",
     )
     ready = threading.Event()

@@ -13,6 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from filmroom.catalog import Catalog
 from filmroom.catalog.doi_pushes import DoiPushes
 from filmroom.errors import InvalidInput
 from filmroom.model.dois import DoiRecord, DoiState
@@ -151,9 +152,9 @@ def _told(sent: Sent) -> Sent:
 class BackgroundRegistrar:
     """Sends what waits while the server runs, in a thread."""
 
-    def __init__(self, registrar: Registrar, pushes: DoiPushes, options: RegistrationOptions) -> None:
-        self._registrar = registrar
-        self._pushes = pushes
+    def __init__(self, catalog: Catalog, options: RegistrationOptions) -> None:
+        self._pushes = catalog.doi_pushes(options.system, options.symbol, worker_name())
+        self._registrar = Registrar(self._pushes, options)
         self._options = options
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="filmroom-registration", daemon=True)
