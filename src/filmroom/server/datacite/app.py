@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from filmroom.server.datacite import conversions, reading, writing
+from filmroom.server.datacite import conversions, listing, reading, writing
 from filmroom.server.datacite.callers import Callers
 from filmroom.server.datacite.calls import DataCiteOptions, DoiCall, DoiRoute, Parameters, Site
 from filmroom.server.datacite.problems import NOT_FOUND, ApiProblem, problem_response
@@ -19,7 +19,7 @@ MOUNT_PATH = "/datacite"
 
 # The first that matches and does not decline answers. Fixed words stand before paths that hold a DOI, what
 # follows a DOI before the DOI alone.
-ROUTES: tuple[DoiRoute, ...] = (*writing.ROUTES, *conversions.ROUTES, *reading.ROUTES)
+ROUTES: tuple[DoiRoute, ...] = (*writing.ROUTES, *listing.ROUTES, *conversions.ROUTES, *reading.ROUTES)
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -39,7 +39,7 @@ class DataCiteApi:
     """Answers below :data:`MOUNT_PATH`, and on a host of its own where one is set."""
 
     def __init__(self, service: Service, options: DataCiteOptions) -> None:
-        self._site = Site(service, Callers(service), options)
+        self._site = Site(service, Callers(service), service.catalog.doi_search(), options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

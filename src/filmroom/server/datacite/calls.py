@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filmroom import settings
+from filmroom.catalog.doi_search import DoiSearch
 from filmroom.errors import InvalidInput
 from filmroom.model.doi_directory import DoiDirectory, parsed_aliases, parsed_names
 from filmroom.model.doi_repositories import DoiWriter
@@ -24,6 +25,7 @@ from filmroom.server.service import Service
 _MOST_PARAMETERS = 500
 _CALLBACK = re.compile(r"[A-Za-z_$][0-9A-Za-z_$]*(\.[A-Za-z_$][0-9A-Za-z_$]*)*", re.ASCII)
 _LONGEST_CALLBACK = 100
+_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,15})", re.ASCII)
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII)
 
 
@@ -61,6 +63,7 @@ class Site:
 
     service: Service
     callers: Callers
+    search: DoiSearch
     options: DataCiteOptions
 
     async def directory(self) -> DoiDirectory:
@@ -106,15 +109,24 @@ class Parameters:
         """Return the values between commas."""
         return tuple(part for part in (each.strip() for each in self.text(name).split(",")) if part)
 
-    def query_with(self, **changed: str) -> str:
-        """Return the query string with some parameters set, in order of their names.
-
-        :param changed: names with ``__`` for the opening bracket: ``page__number`` is ``page[number]``.
-        """
-        new = {f"{name.replace('__', '[')}]": value for name, value in changed.items()}
-        kept = {name: value for name, value in self.given if _folded(name) not in new}
-        both = sorted({**kept, **new}.items())
+    def query_with(self, changed: Mapping[str, str]) -> str:
+        """Return the query string with some parameters set, all in order of their names."""
+        kept = {name: value for name, value in self.given if _folded(name) not in changed}
+        both = sorted({**kept, **changed}.items())
         return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in both)
+
+    def with_values(self, fixed: Mapping[str, str]) -> Parameters:
+        """Return the same parameters where some have other values, which the request did not send."""
+        made = Parameters(b"")
+        made.given = self.given
+        made._values = {**self._values, **{_folded(name): value for name, value in fixed.items()}}
+        return made
+
+
+def leading_number(text: str) -> int:
+    """Return the whole number that a text begins with, 0 where it begins with none."""
+    found = _NUMBER.match(text)
+    return int(found[1]) if found else 0
 
 
 def _folded(name: str) -> str:
@@ -148,15 +160,19 @@ class DoiCall:
 
     @property
     def address(self) -> str:
-        """Address of this request, its query string as it was sent."""
+        """Address of this request as it was sent."""
         query = self.request.scope["query_string"].decode("latin-1")
-        path = quote(self.path, safe="/:@!$&'()*+,;=~-._")
-        return f"{self.root}/{path}" + (f"?{query}" if query else "")
+        return f"{self.root}/{self._path}" + (f"?{query}" if query else "")
 
-    def next_address(self, **changed: str) -> str:
-        """Return the address of this request with parameters changed: see :meth:`Parameters.query_with`."""
-        path = quote(self.path, safe="/:@!$&'()*+,;=~-._")
-        return f"{self.root}/{path.rstrip('/')}?{self.parameters.query_with(**changed)}"
+    def next_address(self, changed: Mapping[str, str]) -> str:
+        """Return the address of this request with parameters changed."""
+        return f"{self.root}/{self._path.rstrip('/')}?{self.parameters.query_with(changed)}"
+
+    @property
+    def _path(self) -> str:
+        sent: bytes = self.request.scope.get("raw_path") or quote(self.request.scope["path"]).encode()
+        mounted: str = self.request.scope.get("root_path", "")
+        return sent.decode("latin-1").partition("?")[0].removeprefix(mounted).lstrip("/")
 
     def answer(self, document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         """Return a JSON document as an answer, or 304 where the asker has it already.
