@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "upkeep": {"model", "dicom", "catalog", "store"} | BASIS,
     "client": {"model", "dicom", "wire", "net"} | BASIS,
     "dropin": {"model", "wire", "net", "client"} | BASIS,
+    "idc": {"dropin"},
     "nbia": {"dropin"},
     "nbia_v4": {"dropin", "nbia"},
     "utils": {"dropin"},

@@ -29,16 +29,16 @@ from filmroom.errors import InvalidInput
 
 if TYPE_CHECKING:
     from filmroom.client import Client, DownloadReport, PlannedSeries, Progress, SeriesResult
-    from filmroom.model.entities import Series
+    from filmroom.client.download import OneSeries
 
 DEFAULT_FOLDER = Path("filmroom-download")
 _ASK_ABOVE = 1_000_000_000  # bytes; more than that is confirmed by a person at a terminal
 _TIDY = 8  # failures and licences that are listed one by one in the summary
 
 
-def _selection(client: Client, uids: Sequence[str], filters: dict[str, str | None]) -> list[str | Series]:
-    """Return what is to be fetched: the UIDs given, and what the filters find."""
-    chosen: list[str | Series] = list(uids)
+def _selection(client: Client, given: Sequence[OneSeries], filters: dict[str, str | None]) -> list[OneSeries]:
+    """Return what is to be fetched: what was given, and what the filters find."""
+    chosen: list[OneSeries] = list(given)
     if any(value is not None for value in filters.values()):
         found = client.series(**filters)
         if not found:
@@ -52,7 +52,7 @@ def _selection(client: Client, uids: Sequence[str], filters: dict[str, str | Non
     return chosen
 
 
-def _read_manifest(path: Path | None, server: str | None) -> tuple[tuple[str, ...], str | None]:
+def _read_manifest(path: Path | None, server: str | None) -> tuple[tuple[OneSeries, ...], str | None]:
     """Return a manifest's series, and the server to ask: the one chosen, else the manifest's."""
     if path is None:
         return (), server
@@ -62,8 +62,8 @@ def _read_manifest(path: Path | None, server: str | None) -> tuple[tuple[str, ..
     listed = read_manifest(path)
     if server is None and listed.server is not None and not settings.get("server"):
         remark(f"The manifest names the server: {listed.server}")
-        return listed.series, listed.server
-    return listed.series, server
+        server = listed.server
+    return (*listed.series, *listed.remote), server
 
 
 @contextmanager
@@ -165,6 +165,19 @@ def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
             remark(f"note {result.series_instance_uid}: {warning}")
 
 
+def _note_failures(report: DownloadReport, folder: Path, server: str) -> None:
+    from filmroom.client.companions import note_failures
+
+    listed = note_failures(
+        folder.expanduser(),
+        server,
+        failed=[result.series_instance_uid for result in report.failed],
+        there=[result.series_instance_uid for result in (*report.ok, *report.skipped)],
+    )
+    if listed is not None and report.failed:
+        remark(f"What failed is listed: filmroom download --manifest {listed} --to {folder}")
+
+
 def _confirmed(plan: Sequence[PlannedSeries], folder: Path) -> bool:
     size = sum(each.promise.bytes for each in plan if each.promise)
     if size <= _ASK_ABOVE or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -173,10 +186,13 @@ def _confirmed(plan: Sequence[PlannedSeries], folder: Path) -> bool:
 
 
 def download(
-    uids: Annotated[list[str] | None, typer.Argument(help="Series Instance UIDs.", metavar="UID")] = None,
+    uids: Annotated[
+        list[str] | None,
+        typer.Argument(help="Series Instance UIDs, or addresses: s3://, drs://, https://.", metavar="UID"),
+    ] = None,
     *,
     server: ServerOption = None,
-    api: ApiOption = "v4",
+    api: ApiOption = None,
     collection: CollectionOption = None,
     patient: PatientOption = None,
     study: StudyOption = None,
@@ -193,7 +209,24 @@ def download(
     to: Annotated[
         Path, typer.Option("--to", help="Folder to put the series in.", metavar="DIR")
     ] = DEFAULT_FOLDER,
+    source: Annotated[
+        str, typer.Option("--source", help="Where from: nbia (the server), idc (public buckets) or auto.")
+    ] = "nbia",
+    gen3_key: Annotated[
+        Path | None,
+        typer.Option("--gen3-key", help="API key for controlled data (credentials.json).", metavar="FILE"),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Series fetched at once.")] = 8,
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--layout",
+            help="flat, classic, descriptive, idc, or a template: %PatientID/%Modality/%InstanceNumber.dcm",
+        ),
+    ] = "flat",
+    metadata: Annotated[
+        bool, typer.Option("--metadata-csv", help="Leave DIR/metadata.csv, a row for each series.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Fetch also what is there already.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be fetched; write nothing.")
@@ -203,8 +236,10 @@ def download(
 ) -> None:
     """Fetch series, every file checked; run again to go on after an interruption.
 
-    Each series becomes the folder DIR/<SeriesInstanceUID> once it is complete. What is there already is
-    skipped. Exit code 5 when a series could not be fetched whole.
+    Each series becomes a folder of DIR once it is complete: DIR/<SeriesInstanceUID>, or as --layout says.
+    What is there already is skipped, also what tcia_utils, the Data Retriever or idc-index left there, once
+    it is compared with the server. Series that failed are listed in DIR/failed-series.tcia. Exit code 5 when
+    a series could not be fetched whole.
     """
     listed, server = _read_manifest(manifest, server)
     filters = {
@@ -216,7 +251,7 @@ def download(
         "manufacturer": manufacturer,
         "manufacturer_model_name": model,
     }
-    with make_client(server, api, workers=workers) as client:
+    with make_client(server, api, workers=workers, source=source, gen3_key=gen3_key) as client:
         chosen = _selection(client, [*(uids or ()), *listed], filters)
         if dry_run:
             _print_plan(client.plan(chosen, to, overwrite=overwrite), fmt)
@@ -228,86 +263,18 @@ def download(
         ):
             raise typer.Exit(1)
         with _shown_progress() as progress:
-            report = client.download(chosen, to, progress=progress, overwrite=overwrite)
+            report = client.download(
+                chosen, to, progress=progress, overwrite=overwrite, layout=layout, metadata=metadata
+            )
+        server = client.base_url
     _print_report(report, to, fmt)
-    report.raise_for_failures()
-
-
-def verify(
-    folder: Annotated[Path, typer.Argument(help="A download folder, or one series in it.", metavar="DIR")],
-    fmt: FormatOption = Format.TABLE,
-) -> None:
-    """Compare every file of a download with what was fetched; needs no server.
-
-    Exit code 0 only when all series are whole, else 5.
-    """
-    from filmroom.client import verify as check
-
-    report = check(folder)
-    rows = [
-        {
-            "series_instance_uid": each.series_instance_uid,
-            "state": each.state,
-            "files": each.files,
-            "bytes": each.bytes,
-            "missing": " ".join(each.missing),
-            "damaged": " ".join(each.damaged),
-            "foreign": " ".join(each.foreign),
-            "message": each.message,
-        }
-        for each in report.series
-        if fmt is not Format.TABLE or not each.ok or each.foreign
-    ]
-    columns = ("series_instance_uid", "state", "files", "bytes", "missing", "damaged", "foreign", "message")
-    if rows or fmt is not Format.TABLE:
-        print_records(rows, columns, fmt)
-    whole = sum(1 for each in report.series if each.ok)
-    if fmt is Format.TABLE:
-        say(f"{whole} of {len(report.series)} series whole.")
-    report.raise_for_damage()
-
-
-def repair(
-    folder: Annotated[Path, typer.Argument(help="A download folder, or one series in it.", metavar="DIR")],
-    server: Annotated[
-        str | None,
-        typer.Option(
-            "--server", help="Server to fetch from; default: the one of each receipt.", metavar="URL"
-        ),
-    ] = None,
-    api: ApiOption = "v4",
-) -> None:
-    """Fetch again only what is missing or damaged, and finish interrupted series."""
-    from filmroom.client import repair as mend
-
-    client = make_client(server, api) if server is not None else None
-    try:
-        report = mend(folder, client)
-    finally:
-        if client is not None:
-            client.close()
-    for each in report.series:
-        what = {
-            "files": f"{len(each.files)} files replaced",
-            "series": "fetched again",
-            "failed": f"failed: {each.error}",
-            "nothing": "",
-        }[each.action]
-        if what:
-            say(f"{each.series_instance_uid}: {what}")
-    whole = len(report.series) - len(report.failed)
-    say(f"{whole} of {len(report.series)} series whole.")
+    _note_failures(report, to, server)
     report.raise_for_failures()
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    panel = "Fetch and keep"
     app.command(
         epilog="Example: filmroom download --collection TCGA-LUAD --modality CT --to luad",
-        rich_help_panel=panel,
+        rich_help_panel="Fetch and keep",
     )(download)
-    app.command(epilog="Example: filmroom verify luad", rich_help_panel=panel)(verify)
-    app.command(epilog="Example: filmroom repair luad --server http://127.0.0.1:8080", rich_help_panel=panel)(
-        repair
-    )

@@ -206,6 +206,7 @@ class Client(Questions, Blocking):
         progress: Callable[[Progress], None] | None = None,
         overwrite: bool = False,
         layout: str = "flat",
+        metadata: bool = False,
         stop: threading.Event | None = None,
     ) -> DownloadReport:
         """Fetch series into ``path``, one folder each, every file checked.
@@ -219,6 +220,7 @@ class Client(Questions, Blocking):
         :param layout: how folders and files are named: ``flat``, ``classic``, ``descriptive``, ``idc``, or a
             template such as ``%PatientID/%Modality-%SeriesNumber/%InstanceNumber.dcm``; see
             :mod:`filmroom.client.templates`. A series that is there stays where it is.
+        :param metadata: leave ``metadata.csv`` there, with the columns of NBIA's Data Retriever.
         :param stop: set it from another thread to end soon; what arrived is kept for the next call.
         :return: what became of each series. A series that fails does not stop the others and raises
             nothing; see :meth:`DownloadReport.raise_for_failures`.
@@ -227,7 +229,13 @@ class Client(Questions, Blocking):
         :raises Stopped: when ``stop`` was set.
         """
         download = self._download(
-            path, workers=workers, progress=progress, overwrite=overwrite, layout=layout, stop=stop
+            path,
+            workers=workers,
+            progress=progress,
+            overwrite=overwrite,
+            layout=layout,
+            metadata=metadata,
+            stop=stop,
         )
         return download.run(listed(series))
 
@@ -261,6 +269,7 @@ class Client(Questions, Blocking):
         progress: Callable[[Progress], None] | None = None,
         overwrite: bool = False,
         layout: str = "flat",
+        metadata: bool = False,
         stop: threading.Event | None = None,
     ) -> Download:
         number = self.workers if workers is None else workers
@@ -274,6 +283,7 @@ class Client(Questions, Blocking):
             overwrite=overwrite,
             progress=progress,
             layout=Layout.parse(layout),
+            metadata=metadata,
             stop=stop,
         )
 

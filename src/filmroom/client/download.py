@@ -13,6 +13,7 @@ from typing import Protocol
 
 from filmroom.client.acceptance import accept
 from filmroom.client.adopt import Found, compare, find_series, take_over
+from filmroom.client.companions import write_collection_licences, write_metadata
 from filmroom.client.crew import Crew, Stopped
 from filmroom.client.layout import SeriesPlace, checked_uid, disk_error, held, writing
 from filmroom.client.placement import Naming
@@ -104,10 +105,12 @@ class Download:
         overwrite: bool,
         progress: Callable[[Progress], None] | None,
         layout: Layout = FLAT,
+        metadata: bool = False,
         stop: threading.Event | None = None,
     ) -> None:
         self._sources = sources
         self._layout = layout
+        self._metadata = metadata
         self._target = target
         self._workers = workers
         self._overwrite = overwrite
@@ -205,7 +208,15 @@ class Download:
         self._meter.series_total = len(plan)
         self._meter.bytes_total = sum(each.promise.bytes for each in plan if each.promise is not None)
         results = Crew(self._one, self._workers, self._stop).run(plan)
+        self._write_companions(plan, [each.series_instance_uid for each in results if each.error is None])
         return DownloadReport(tuple(results), time.monotonic() - began)
+
+    def _write_companions(self, plan: Sequence[PlannedSeries], there: Sequence[str]) -> None:
+        if self._layout.has_collection_folder:
+            write_collection_licences(self._target, there)
+        if self._metadata:
+            planned = {each.place.uid: each for each in plan}
+            write_metadata(self._target, there, lambda uid: self._record(planned[uid]))
 
     def _one(self, planned: PlannedSeries) -> SeriesResult:
         place = planned.place
@@ -228,10 +239,11 @@ class Download:
         place, source, found = planned.place, planned.source, planned.found
         if found is None or self._overwrite or not isinstance(source, ServerSource):
             return None
-        compared = compare(place, found, source.archive)
+        archive = source.archive.archive_of(place.uid)
+        compared = compare(place, found, archive)
         if not compared.whole and (found.unreadable or not compared.few):
             return None
-        receipt = take_over(place, found, source.archive, compared)
+        receipt = take_over(place, found, archive, compared)
         return _result(receipt, place, "skipped" if compared.whole else "ok")
 
     def _fetch(self, planned: PlannedSeries) -> SeriesResult:
@@ -247,7 +259,7 @@ class Download:
 
     def _fetch_as(self, planned: PlannedSeries, source: SeriesSource, promise: Promise) -> SeriesResult:
         place, found = planned.place, planned.found
-        naming = self._naming(planned, source)
+        naming = self._naming(planned)
         body = source.body(place.uid, promise)
         transfer = SeriesTransfer(
             body,
@@ -273,14 +285,21 @@ class Download:
             raise
         return replace(_result(receipt, place, "ok"), resumed_bytes=transfer.resumed_bytes)
 
-    def _naming(self, planned: PlannedSeries, source: SeriesSource) -> Naming:
-        layout, series = self._layout, planned.series
-        if not layout.needs_collection or planned.place.relative is not None:
-            return Naming(layout)
-        records: Sequence[Series] = [series] if isinstance(series, Series) and series.collection else []
-        if not records and isinstance(source, ServerSource):
-            records = source.archive.series(series_instance_uid=planned.place.uid)
-        return Naming(layout, records[0].collection or "" if records else "")
+    def _naming(self, planned: PlannedSeries) -> Naming:
+        if not self._layout.needs_collection or planned.place.relative is not None:
+            return Naming(self._layout)
+        record = self._record(planned)
+        return Naming(self._layout, record.collection or "" if record else "")
+
+    def _record(self, planned: PlannedSeries) -> Series | None:
+        """Return what the server says of a series; None where it says nothing."""
+        series = planned.series
+        if isinstance(series, Series) and series.collection:
+            return series
+        source = planned.source or self._sources.of(series)
+        if not isinstance(source, ServerSource):
+            return None
+        return next(iter(source.archive.series(series_instance_uid=planned.place.uid)), None)
 
 
 def _with_found(planned: PlannedSeries, found: Found | None) -> PlannedSeries:

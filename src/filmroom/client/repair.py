@@ -16,6 +16,7 @@ from filmroom.client.layout import SeriesPlace, held, writing
 from filmroom.client.mending import fetch_object, replace_file
 from filmroom.client.receipt import LICENCE_NAME, Receipt, ReceiptFile, read_receipt, write_receipt
 from filmroom.client.report import Progress
+from filmroom.client.sources.base import RemoteSeries
 from filmroom.client.verify import SeriesCheck, check_series, places
 from filmroom.errors import FilmroomError, VerificationFailed
 
@@ -99,20 +100,21 @@ def _mend(
         chosen = client or _client_of(receipt, own)
         bad = {*before.missing, *before.damaged}
         if receipt is None or len(bad) > _FEW * len(receipt.files):
-            return _fetch_series(place, chosen, before, progress, receipt.layout if receipt else "flat")
+            return _fetch_series(place, chosen, before, progress, receipt)
         with held(place):
             mended = _mend_files(place, receipt, bad, chosen)
     except FilmroomError as error:
         return SeriesRepair(place.uid, "failed", before, error=error)
     if not mended:
-        return _fetch_series(place, chosen, before, progress, receipt.layout)
+        return _fetch_series(place, chosen, before, progress, receipt)
     return SeriesRepair(place.uid, "files", before, tuple(sorted(bad)))
 
 
 def _client_of(receipt: Receipt | None, own: dict[tuple[str, str], Client]) -> Client:
     from filmroom.client.client import Client
 
-    key = (receipt.server, receipt.api) if receipt else ("", "v4")
+    of_server = receipt is not None and not receipt.addresses
+    key = (receipt.server, receipt.api) if receipt is not None and of_server else ("", "v4")
     if key not in own:
         own[key] = Client(key[0] or None, api="v1" if key[1] == "v1" else "v4")
     return own[key]
@@ -123,13 +125,15 @@ def _fetch_series(
     client: Client,
     before: SeriesCheck,
     progress: Callable[[Progress], None] | None,
-    layout: str = "flat",
+    receipt: Receipt | None,
 ) -> SeriesRepair:
+    series: str | RemoteSeries = place.uid
+    if receipt is not None and receipt.addresses:
+        series = RemoteSeries.of_key(place.uid, receipt.addresses)
+    layout = receipt.layout if receipt is not None else "flat"
     try:
         overwrite = before.state not in {"incomplete", "no receipt"}
-        report = client.download(
-            place.uid, place.target, overwrite=overwrite, progress=progress, layout=layout
-        )
+        report = client.download(series, place.target, overwrite=overwrite, progress=progress, layout=layout)
         report.raise_for_failures()
     except FilmroomError as error:
         return SeriesRepair(place.uid, "failed", before, error=error)
@@ -163,5 +167,8 @@ def _writer(
         text = (receipt.licence_text or "").encode()
         same = hashlib.md5(text, usedforsecurity=False).hexdigest() == file.md5
         return (lambda target: target.write_bytes(text)) if same else None
+    if receipt.addresses:
+        series = RemoteSeries.of_key(place.uid, receipt.addresses)
+        return client.sources.writer(series, file.md5)
     uid = file.sop_instance_uid
     return None if uid is None else partial(fetch_object, client, place.uid, uid)

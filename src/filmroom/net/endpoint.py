@@ -8,6 +8,7 @@ from typing import Any
 from filmroom import __version__, settings
 from filmroom.net.address import server_root
 from filmroom.net.login import Login
+from filmroom.net.request_log import keep_secrets
 from filmroom.net.retry import RetryPolicy
 
 AS_GUEST = {"Authorization": "Bearer undefined"}
@@ -67,6 +68,7 @@ class Endpoint:
         import httpcore2
         import httpx2
 
+        keep_secrets()
         # In pieces of 64 KiB, as httpcore reads, a body costs four times the CPU.
         httpcore2.HTTP11Connection.READ_NUM_BYTES = _READ_AT_ONCE
         httpcore2.AsyncHTTP11Connection.READ_NUM_BYTES = _READ_AT_ONCE

@@ -105,8 +105,8 @@ def running_postgres() -> Iterator[PostgresServer]:
             started.cleanup()
 
 
-PUBLIC_BUCKET = "public-images"
-"""The only bucket that everybody may read."""
+PUBLIC_BUCKET = "idc-open-data"
+"""The only bucket that everybody may read, named like the one of Imaging Data Commons."""
 
 
 class S3Server:

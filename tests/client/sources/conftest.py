@@ -66,6 +66,20 @@ class Planned(Schedule):
         return self.plan.pop(0) if self.plan else None
 
 
+@dataclass(frozen=True)
+class Indexed:
+    """A series of the index that the local bucket holds."""
+
+    uid: str
+    address: str
+
+
+@pytest.fixture
+def indexed(public_bucket: str, s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Indexed:
+    monkeypatch.setenv("FILMROOM_BUCKET_URL", s3.endpoint)
+    return Indexed(IN_INDEX, f"s3://{public_bucket}/{IN_INDEX_FOLDER}/*")
+
+
 @dataclass
 class Place:
     """A source that has a series.
@@ -109,10 +123,15 @@ def public_bucket(s3: S3Server) -> Iterator[str]:
         )
         for key, data in made().items():
             put(store, f"{_FOLDER}/{key}", data)
+        for number in (1, 2, 3):
+            put(store, f"{IN_INDEX_FOLDER}/{uuid.UUID(int=number)}.dcm", dicom_file(IN_INDEX, number, 64))
         put(store, f"{_FOLDER}-and-more/other.dcm", b"of another series")
         yield name
 
 
+# A series that the index of Imaging Data Commons names, with its number of images.
+IN_INDEX = "1.2.840.113654.2.55.100116344279827256641884368104594674443"
+IN_INDEX_FOLDER = "d74bb93f-2743-42a5-88e7-b130a77da449"
 _FOLDER = "0a1b2c3d-0000-4000-8000-000000000001"
 
 

@@ -15,6 +15,7 @@ from filmroom.client.journal import Arrival, Source
 from filmroom.client.layout import SeriesPlace, checked_uid
 from filmroom.client.zip_stream import Event, Member
 from filmroom.errors import InvalidInput
+from filmroom.net.request_log import is_signed
 from filmroom.net.retry import RetryPolicy
 
 _GATHERED = 256 * 1024  # bytes handled at once
@@ -47,7 +48,7 @@ class RemoteSeries:
         if not self.addresses:
             raise InvalidInput("A series without an address.")
         for address in self.addresses:
-            if not _ADDRESS.fullmatch(address):
+            if not is_address(address):
                 raise InvalidInput(
                     f"Not an address of files: {shown(address)!r}.",
                     advice="Give https://…, drs://service/id or s3://bucket/folder/*.",
@@ -55,13 +56,40 @@ class RemoteSeries:
         if self.series_instance_uid is not None:
             checked_uid(self.series_instance_uid)
 
+    @classmethod
+    def of_key(cls, key: str, addresses: tuple[str, ...]) -> RemoteSeries:
+        """Return the series that lies under a key in a download folder, from where it was fetched."""
+        nameless = cls(addresses)
+        return nameless if nameless.key == key else cls(addresses, key)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of a bucket, of which only the images say which series they are of."""
+        return (
+            self.series_instance_uid is None
+            and len(self.addresses) == 1
+            and self.addresses[0].lower().startswith("s3://")
+            and self.addresses[0].endswith("/*")
+        )
+
     @property
     def key(self) -> str:
         """The UID under which it lies in a download folder."""
         if self.series_instance_uid is not None:
             return checked_uid(self.series_instance_uid)
-        # UIDs made from UUIDs: PS3.5 B.2.
-        return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, ' '.join(self.addresses)).int}"
+        # UIDs made from UUIDs: PS3.5 B.2. What signs an address changes from day to day.
+        lasting = " ".join(_unsigned(address) for address in self.addresses)
+        return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, lasting).int}"
+
+
+def _unsigned(address: str) -> str:
+    bare, _, query = address.partition("?")
+    return bare if is_signed(query) else address
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address that :class:`RemoteSeries` takes."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def shown(address: str) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from io import BytesIO
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.parsers import expat
 
 from filmroom import settings
+from filmroom.client.layout import is_uid
 from filmroom.client.sources.base import RemoteFile, shown
 from filmroom.client.sources.origins import Origins
 from filmroom.errors import AccessDenied, BadAnswer, InvalidInput, NotFound
@@ -22,10 +24,12 @@ from filmroom.net.ranges import strong_etag
 
 if TYPE_CHECKING:
     import httpx2
+    from pydicom import Dataset
 
 _AMAZON = "https://{bucket}.s3.amazonaws.com"
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)", re.IGNORECASE)
 _SIMPLE_ETAG = re.compile(r'"([0-9a-f]{32})"')
+_HEADER = 1 << 20  # bytes in which a header ends, as everybody who reads IDC counts on
 _MOST = 1_000_000  # objects of one series
 _LARGEST_PAGE = 16 << 20  # bytes of a listing of a thousand objects
 
@@ -61,6 +65,44 @@ class BucketFiles:
             if len(found) == before:
                 raise NotFound(f"There is nothing at {shown(address)}.")
         return list(found.values())
+
+    def beginning(self, address: str) -> bytes:
+        """Return the first bytes of the first object below an address, as many as a DICOM header has.
+
+        :raises NotFound: when there is none.
+        """
+        file = self.files([address])[0]
+
+        def read() -> bytes:
+            body = b""
+            with self.get(file, {"Range": f"bytes=0-{_HEADER - 1}"}) as response:
+                for piece in response.iter_bytes():
+                    body += piece
+                    if len(body) >= _HEADER:
+                        break
+            return body[:_HEADER]
+
+        return self._origins.patiently(file.address, read)
+
+    def first_header(self, address: str) -> Dataset:
+        """Return the attributes before the pixels of the first object below an address.
+
+        :raises NotFound: when there is none. :raises BadAnswer: when it is not readable DICOM.
+        """
+        from pydicom import dcmread
+
+        beginning = self.beginning(address)
+        try:
+            return dcmread(BytesIO(beginning), stop_before_pixels=True)
+        except Exception as error:
+            raise BadAnswer(f"What is at {shown(address)} is not readable DICOM: {error}.") from error
+
+    def series_instance_uid(self, address: str) -> str:
+        """Return which series the first object is of. :raises BadAnswer: when it does not say."""
+        uid = str(self.first_header(address).get("SeriesInstanceUID", ""))
+        if not is_uid(uid):
+            raise BadAnswer(f"What is at {shown(address)} names no series.")
+        return uid
 
     def _file(self, bucket: str, key: str, size: int, etag: str) -> RemoteFile:
         md5 = _SIMPLE_ETAG.fullmatch(etag)  # of an object that was put in one piece it is the MD5

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -12,14 +13,14 @@ from filmroom import settings
 from filmroom.client.layout import checked_uid
 from filmroom.client.sources.addresses import WebFiles
 from filmroom.client.sources.archive import Archive, ServerSource
-from filmroom.client.sources.base import Promise, RemoteSeries, SeriesSource
+from filmroom.client.sources.base import Promise, RemoteFile, RemoteSeries, SeriesSource
 from filmroom.client.sources.bucket import BucketFiles
 from filmroom.client.sources.drs import DrsFiles
 from filmroom.client.sources.files import FileService, FilesSource
 from filmroom.client.sources.gen3_key import Gen3Key
-from filmroom.client.sources.idc_index import find_series, has_index
+from filmroom.client.sources.idc_index import find_series, has_index, name_series
 from filmroom.client.sources.origins import Origins
-from filmroom.errors import InvalidInput, NotFound
+from filmroom.errors import FilmroomError, InvalidInput, NotFound
 from filmroom.model.entities import Series
 
 SourceName = Literal["nbia", "idc", "auto"]
@@ -57,14 +58,31 @@ class Sources:
         self._origins = Origins(**options)
         self._found: dict[str, tuple[RemoteSeries, Promise]] = {}
 
-    def prepare(self, series: Sequence[str | Series | RemoteSeries]) -> None:
+    def prepare(self, series: Sequence[str | Series | RemoteSeries]) -> list[str | Series | RemoteSeries]:
         """Look many series up at once; :meth:`of` then answers for them.
 
+        :return: them, where folders of a bucket are of a known series with its UID.
         :raises MissingExtra: when the index is needed and not installed.
         """
         if self._uses_index:
             uids = (_uid(each) for each in series if not isinstance(each, RemoteSeries))
             self._found = find_series(uids)
+        nameless = [each for each in series if isinstance(each, RemoteSeries) and each.is_folder]
+        if not nameless:
+            return list(series)
+        named: dict[RemoteSeries, RemoteSeries] = name_series(nameless) if has_index() else {}
+        for each in nameless:
+            if each not in named:
+                named[each] = self._named(each)
+        return [named.get(each, each) if isinstance(each, RemoteSeries) else each for each in series]
+
+    def _named(self, series: RemoteSeries) -> RemoteSeries:
+        """Return a folder of a bucket as the series of its first image, or as it is when that has none."""
+        try:
+            uid = self._buckets.series_instance_uid(series.addresses[0])
+            return RemoteSeries(series.addresses, uid)
+        except FilmroomError:
+            return series  # what is wrong is told when it is fetched
 
     def of(self, series: str | Series | RemoteSeries) -> SeriesSource:
         """Return where a series comes from, after :meth:`prepare`.
@@ -83,6 +101,22 @@ class Sources:
                 advice="A newer index: pip install --upgrade idc-index-data",
             )
         return self._server
+
+    def writer(self, series: RemoteSeries, md5: str) -> Callable[[Path], object] | None:
+        """Return what fetches the file with an MD5 (hex); None when no file is told to have it."""
+        service = self._service(series.addresses[0])
+        for file in service.files(series.addresses):
+            if file.checksums.get("md5") == md5:
+                return partial(self._write, service, file)
+        return None
+
+    def _write(self, service: FileService, file: RemoteFile, target: Path) -> None:
+        def once() -> None:
+            with service.get(file, {"Accept-Encoding": "identity"}) as response, target.open("wb") as stream:
+                for chunk in response.iter_raw():
+                    stream.write(chunk)
+
+        self._server.archive.connection.patiently(once)
 
     def close(self) -> None:
         """Close the connections to other places than the server."""

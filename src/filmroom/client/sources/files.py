@@ -19,11 +19,11 @@ from filmroom.client.sources.base import (
     origin_of,
 )
 from filmroom.client.sources.file_reader import FileReader
-from filmroom.client.sources.origins import is_signed
 from filmroom.client.sources.unpack import unpacked
 from filmroom.client.zip_stream import Member
 from filmroom.errors import BadAnswer, DigestMismatch, IncompleteTransfer
 from filmroom.net.ranges import parse_content_range, strong_etag
+from filmroom.net.request_log import is_signed
 from filmroom.net.retry import RetryPolicy, TransientFailure
 
 if TYPE_CHECKING:
@@ -202,7 +202,9 @@ class FilesSource:
         self.api = service.api
         self.root = origin_of(series.addresses[0])
         # What signs an address is not kept in a folder that may be passed on.
-        self.addresses = () if any(map(is_signed, series.addresses)) else series.addresses
+        self.addresses = (
+            () if any(is_signed(each.partition("?")[2]) for each in series.addresses) else series.addresses
+        )
 
     def promise(self, uid: str) -> Promise:
         """Return number and bytes of the files. :raises NotFound, AccessDenied: when they cannot be had."""

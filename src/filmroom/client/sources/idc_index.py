@@ -53,3 +53,17 @@ def find_series(uids: Iterable[str]) -> dict[str, tuple[RemoteSeries, Promise]]:
         uid: (RemoteSeries((address,), uid), Promise(count, int(size * _MEGABYTE)))
         for uid, address, count, size in rows
     }
+
+
+def name_series(series: Iterable[RemoteSeries]) -> dict[RemoteSeries, RemoteSeries]:
+    """Return the series of folders of buckets that the index knows, with their UIDs.
+
+    :raises MissingExtra: see :func:`table`.
+    """
+    wanted = {each.addresses[0]: each for each in series}
+    if not wanted:
+        return {}
+    polars = importlib.import_module("polars")
+    frame = table().filter(polars.col("series_aws_url").is_in(list(wanted)))
+    rows = frame.select("series_aws_url", "SeriesInstanceUID").collect().rows()
+    return {wanted[address]: RemoteSeries((address,), uid) for address, uid in rows}

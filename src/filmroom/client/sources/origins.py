@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
-
-_SIGNED = re.compile(r"signature|token|credential|secret|password|key|(?:^|[?&])sig=", re.IGNORECASE)
-
-
-def is_signed(address: str) -> bool:
-    """Whether the query of an address may be a permission, which is not to be shown or kept."""
-    return bool(_SIGNED.search(address.partition("?")[2]))
 
 
 class Origins:
