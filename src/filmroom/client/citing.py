@@ -23,7 +23,7 @@ from filmroom.client.citations import (
 )
 from filmroom.client.cited_series import Facts, Selection, of_collection, of_folder, of_series
 from filmroom.client.datacite import Datacite
-from filmroom.errors import FilmroomError, InvalidInput, NotFound
+from filmroom.errors import FilmroomError, InvalidInput, NotFound, ServerUnreachable
 from filmroom.model.entities import Series
 from filmroom.model.policy import doi_address
 from filmroom.wire.datacite.record import bare_doi
@@ -83,6 +83,7 @@ class _Records:
     def __init__(self, client: Client, public: Datacite, *, offline: bool) -> None:
         self._public = public
         self._offline = offline
+        self._silent: set[str] = set()
         own = f"{client.base_url}/datacite"
         self._own = (
             None
@@ -94,9 +95,12 @@ class _Records:
         """Return what is cited with its record, or with the reason why there is none."""
         problem: FilmroomError | None = None
         for place in filter(None, (self._own, self._public)):
+            silent = place.base_url in self._silent
             try:
-                found = place.record(doi, offline=self._offline)
+                found = place.record(doi, offline=self._offline or silent)
             except FilmroomError as error:
+                if isinstance(error, ServerUnreachable):
+                    self._silent.add(place.base_url)  # waited for once, not once for each DOI
                 # That one does not know it says less than that another could not be asked.
                 problem = problem if isinstance(error, NotFound) and problem is not None else error
                 continue

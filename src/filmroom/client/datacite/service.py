@@ -243,6 +243,11 @@ class Datacite:
                 if error.status == _FAULT:
                     raise TransientFailure(error) from error
                 raise
+            except TransientFailure as failure:
+                if failure.connected:
+                    raise
+                # Patience is for a service that is busy; no network is told at once.
+                raise failure.error from failure
 
         try:
             content, etag = self._connection.patiently(ask)
