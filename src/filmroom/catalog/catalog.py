@@ -11,6 +11,7 @@ from filmroom.catalog import administration, content, installation, ledger, read
 from filmroom.catalog.accounts import Accounts
 from filmroom.catalog.agreements import Agreements
 from filmroom.catalog.database import Database
+from filmroom.catalog.doi_activities import DoiActivities
 from filmroom.catalog.doi_datasets import DoiDatasets
 from filmroom.catalog.doi_pushes import DoiPushes
 from filmroom.catalog.doi_repositories import DoiRepositories
@@ -23,6 +24,8 @@ from filmroom.catalog.inspection import Inspection
 from filmroom.catalog.lists import Lists
 from filmroom.catalog.pages import Page
 from filmroom.catalog.series_files import SeriesFiles
+from filmroom.catalog.slide_administration import SlideAdministration
+from filmroom.catalog.slides import Slides
 from filmroom.catalog.text_index import TextIndex
 from filmroom.catalog.text_search import TextSearch
 from filmroom.catalog.tokens import Tokens
@@ -216,6 +219,10 @@ class Catalog(IngestLedger):
         """Return the records of DOIs."""
         return Dois(self._database)
 
+    def doi_activities(self) -> DoiActivities:
+        """Return the history of the records of DOIs."""
+        return DoiActivities(self._database)
+
     def doi_search(self) -> DoiSearch:
         """Return lists of DOIs. It keeps what they are sorted by in memory, so one of them is enough."""
         from filmroom.catalog.doi_search import DoiSearch  # few commands need arrays and a parser
@@ -243,6 +250,14 @@ class Catalog(IngestLedger):
     def series_files(self) -> SeriesFiles:
         """Return the files of series that are not DICOM."""
         return SeriesFiles(self._database)
+
+    def slides(self) -> Slides:
+        """Return the whole-slide images."""
+        return Slides(self._database)
+
+    def slide_administration(self) -> SlideAdministration:
+        """Return changes to slides by hand."""
+        return SlideAdministration(self._database)
 
     def installation_secret(self, name: str) -> str:
         """Return a secret that is this installation's alone; it is made when it is first asked for."""

@@ -8,7 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from filmroom.server.datacite import conversions, listing, reading, writing
+from filmroom.server.datacite import (
+    activities,
+    conversions,
+    listing,
+    member_lists,
+    reading,
+    works,
+    writing,
+)
 from filmroom.server.datacite.callers import Callers
 from filmroom.server.datacite.calls import DataCiteOptions, DoiCall, DoiRoute, Parameters, Site
 from filmroom.server.datacite.problems import NOT_FOUND, ApiProblem, problem_response
@@ -19,7 +27,15 @@ MOUNT_PATH = "/datacite"
 
 # The first that matches and does not decline answers. Fixed words stand before paths that hold a DOI, what
 # follows a DOI before the DOI alone.
-ROUTES: tuple[DoiRoute, ...] = (*writing.ROUTES, *listing.ROUTES, *conversions.ROUTES, *reading.ROUTES)
+ROUTES: tuple[DoiRoute, ...] = (
+    *writing.ROUTES,
+    *listing.ROUTES,
+    *activities.ROUTES,
+    *member_lists.ROUTES,
+    *works.ROUTES,
+    *conversions.ROUTES,
+    *reading.ROUTES,
+)
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",

@@ -63,11 +63,18 @@ class Paging:
         return made if self.cursor is not None else made | {"page": self.number}
 
     def links(
-        self, call: DoiCall, total: int, count: int, last: tuple[dt.datetime, str] | None
+        self,
+        call: DoiCall,
+        total: int,
+        count: int,
+        last: tuple[dt.datetime, str] | None,
+        *,
+        capped: bool = True,
     ) -> dict[str, str]:
         """Return the addresses of an answer and of what follows it.
 
         :param count: how many items it has. :param last: creation and name of the last one.
+        :param capped: see :meth:`meta`.
         """
         made = {"self": call.address}
         more = {"page[size]": str(self.size)}
@@ -75,7 +82,7 @@ class Paging:
             return made
         if self.cursor is not None and last is not None:
             made["next"] = call.next_address(more | {"page[cursor]": encoded_cursor(*last)})
-        elif self.number < self.meta(total)["totalPages"]:
+        elif self.number < self.meta(total, capped=capped)["totalPages"]:
             made["next"] = call.next_address(more | {"page[number]": str(self.number + 1)})
         return made
 
