@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from filmroom.cli.options import DatabaseOption, DataOption, FormatOption, open_catalog
 from filmroom.cli.output import Format, print_records, remark, say
+from filmroom.cli.secret_input import read_secret
 
 if TYPE_CHECKING:
     from filmroom.model.accounts import Account, Grant
@@ -31,21 +31,6 @@ PlaceArgument = Annotated[
 UserOption = Annotated[str | None, typer.Option("--user", help="Login of the account.", show_default=False)]
 GroupOption = Annotated[str | None, typer.Option("--group", help="Name of the group.", show_default=False)]
 RoleOption = Annotated[str, typer.Option("--role", help="What the grant allows.")]
-
-
-def _password(*, from_stdin: bool) -> str:
-    """Return a password from a pipe or a terminal; never from the command line, which others can read."""
-    from filmroom.errors import InvalidInput
-
-    if from_stdin:
-        try:
-            return sys.stdin.buffer.readline().decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise InvalidInput("The password on standard input is not text in UTF-8.") from None
-    if not sys.stdin.isatty():
-        raise InvalidInput("There is no terminal to ask for the password.", advice="Give --password-stdin.")
-    answer: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return answer
 
 
 # -- user ------------------------------------------------------------------------------------------------
@@ -71,7 +56,7 @@ def add_user(
 
     if institute and password_stdin:
         raise InvalidInput("An account has a password, or its institute's login; see: filmroom user link")
-    password = None if institute else _password(from_stdin=password_stdin)
+    password = None if institute else read_secret("password", from_stdin=password_stdin, twice=True)
     with open_catalog(data, database_url) as catalog:
         catalog.accounts().add(login, password, email)
     say(f"Account {login} made.")
@@ -147,7 +132,7 @@ def set_password(
     database_url: DatabaseOption = None,
 ) -> None:
     """Give an account another password; whoever logged in with the old one is logged out."""
-    password = _password(from_stdin=password_stdin)
+    password = read_secret("password", from_stdin=password_stdin, twice=True)
     with open_catalog(data, database_url) as catalog:
         catalog.accounts().set_password(login, password)
     say(f"Account {login} has a new password.")

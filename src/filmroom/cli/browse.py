@@ -21,7 +21,12 @@ ServerOption = Annotated[
     ),
 ]
 ApiOption = Annotated[
-    str, typer.Option("--api", help="Version of the NBIA API: v4 or v1.", metavar="VERSION")
+    str | None,
+    typer.Option(
+        "--api",
+        help="Version of the NBIA API: v4, v2, v1; default: the newest that the server knows.",
+        metavar="VERSION",
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 CollectionOption = Annotated[str | None, typer.Option("--collection", "-c", help="Only this collection.")]
@@ -55,14 +60,21 @@ _SERIES_COLUMNS = (
 )
 
 
-def make_client(server: str | None, api: str = "v4", **options: Any) -> Client:
-    """Return the client that a command's options and the environment name."""
+def make_client(
+    server: str | None, api: str | None = None, *, by_hand: bool = True, **options: Any
+) -> Client:
+    """Return the client that a command's options and the environment name.
+
+    :param by_hand: whether a person named the server. A login that the environment has for no server in
+        particular goes to such a one alone: never to the default one, or to one that a file names.
+    """
     from filmroom import settings
     from filmroom.client import Client
+    from filmroom.client.credentials import environment_credentials
 
-    # Only to the server that was named: the default one is somebody else's.
-    if server or settings.get("server"):
-        options |= {name: settings.get(name) or None for name in ("login", "password", "token")}
+    if server and by_hand and not settings.get("server"):
+        who = environment_credentials()
+        options |= who.arguments if who is not None else {}
     return Client(server, api=api, **options)  # type: ignore[arg-type]
 
 
@@ -72,7 +84,7 @@ def _print(records: Records[Any], columns: Sequence[str], fmt: Format) -> None:
     print_records(rows, shown, fmt)
 
 
-def collections(server: ServerOption = None, api: ApiOption = "v4", fmt: FormatOption = Format.TABLE) -> None:
+def collections(server: ServerOption = None, api: ApiOption = None, fmt: FormatOption = Format.TABLE) -> None:
     """List the collections."""
     with make_client(server, api) as client:
         print_records([{"collection": name} for name in client.collections()], ("collection",), fmt)
@@ -81,7 +93,7 @@ def collections(server: ServerOption = None, api: ApiOption = "v4", fmt: FormatO
 def patients(
     *,
     server: ServerOption = None,
-    api: ApiOption = "v4",
+    api: ApiOption = None,
     collection: CollectionOption = None,
     patient: PatientOption = None,
     modality: ModalityOption = None,
@@ -96,7 +108,7 @@ def patients(
 def studies(
     *,
     server: ServerOption = None,
-    api: ApiOption = "v4",
+    api: ApiOption = None,
     collection: CollectionOption = None,
     patient: PatientOption = None,
     study: StudyOption = None,
@@ -112,7 +124,7 @@ def series(
     ctx: typer.Context,
     *,
     server: ServerOption = None,
-    api: ApiOption = "v4",
+    api: ApiOption = None,
     collection: CollectionOption = None,
     patient: PatientOption = None,
     study: StudyOption = None,

@@ -126,7 +126,7 @@ def cite(
         bool, typer.Option("--offline", help="Ask nobody; what was cited before is known.")
     ] = False,
     server: ServerOption = None,
-    api: ApiOption = "v4",
+    api: ApiOption = None,
 ) -> None:
     """Say how data are to be cited, under which licences they come, and what these ask for.
 
