@@ -32,7 +32,7 @@ def whole_reads(cursor: Any, statement: str, parameters: Any, *, sqlite: bool) -
                 yield row[3]
         return
     # A table of a few rows is read whole, whatever indexes it has.
-    asking.execute("SET LOCAL enable_seqscan = off")
+    asking.execute("SET enable_seqscan = off")
     asking.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
     found = asking.fetchone()[0]
     nodes = [entry["Plan"] for entry in (json.loads(found) if isinstance(found, str) else found)]

@@ -12,6 +12,7 @@ from filmroom.catalog.facets import mask_of
 from filmroom.catalog.pages import Page, same_text
 from filmroom.catalog.schema import collection, facet, patient, series, site
 from filmroom.catalog.series_rows import SERIES_FROM
+from filmroom.catalog.statements import prepared
 from filmroom.catalog.visible import granted_site, visible_series
 from filmroom.model.access import VisibleSet
 from filmroom.model.queries import CountValues
@@ -78,9 +79,11 @@ def read(database: Database, query: CountValues, visible: VisibleSet) -> Iterato
     if "" in (query.collection, query.modality, query.body_part_examined):
         return
     with database.reading() as connection:
-        found = connection.execute(_from_facets(query, visible)).all()
+        statement, values = prepared(_from_facets, query, visible)
+        found = connection.execute(statement, values).all()
         if any(spellings > 1 for _, _, spellings in found):
-            found = connection.execute(_from_series(query, visible)).all()
+            statement, values = prepared(_from_series, query, visible)
+            found = connection.execute(statement, values).all()
     counts: dict[str, int] = {}
     for value, patients, _ in found:
         counts[value or ""] = counts.get(value or "", 0) + int(patients)

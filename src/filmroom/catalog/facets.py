@@ -86,8 +86,8 @@ def mask_of(names: Sequence[str]) -> int:
     return sum(1 << DIMENSIONS.index(name) for name in names)
 
 
-def value_statement(query: FindValues, visible: VisibleSet) -> sa.Select[Any] | None:
-    """Return the statement for distinct values; None when a filter is empty and so nothing matches.
+def value_statement(query: FindValues, visible: VisibleSet) -> sa.Select[Any]:
+    """Return the statement for distinct values.
 
     :raises InvalidInput: for another scope than search: only visible series are counted.
     """
@@ -95,8 +95,6 @@ def value_statement(query: FindValues, visible: VisibleSet) -> sa.Select[Any] | 
         raise InvalidInput("Values are counted over visible series only.")
     filters = {"modality": query.modality, "body_part_examined": query.body_part_examined}
     given = {name: value for name, value in filters.items() if value is not None}
-    if "" in given.values() or query.collection == "":
-        return None
     fixed = set(given) | ({query.column} - {"collection"})
     conditions = [
         facet.c.mask == mask_of(sorted(fixed)),

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filmroom.catalog.database import Database, chunks, insert_returning_ids
+from filmroom.catalog.database import Database, among, chunks, insert_returning_ids
 from filmroom.catalog.pages import Page, by_ids
 from filmroom.catalog.schema import account, series
 from filmroom.catalog.schema_lists import shared_list, shared_list_entry
@@ -102,7 +102,8 @@ class Lists:
             .order_by(shared_list_entry.c.id)
         )
         rows = sa.select(*SERIES_COLUMNS, series.c.id.label("_id")).select_from(SERIES_FROM)
-        return row.id, by_ids(self._database, ids, rows.where(visible_series(visible)), series.c.id)
+        rows = rows.where(visible_series(visible), among(series.c.id, "keys"))
+        return row.id, by_ids(self._database, ids, {}, rows)
 
     def delete(self, name: str, visible: VisibleSet) -> None:
         """Delete a list of the viewer's own.

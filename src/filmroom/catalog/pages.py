@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -21,9 +21,16 @@ _PAGE = 5_000
 _IDS = 2_000
 
 
-def same_text(column: sa.ColumnElement[Any], value: str) -> sa.ColumnElement[bool]:
+def same_text(column: sa.ColumnElement[Any], value: str | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
     """Condition: equal without regard to case."""
     return sa.func.upper(column) == sa.func.upper(value)
+
+
+_SITES_OF = (
+    sa.select(site.c.id)
+    .select_from(site.join(collection))
+    .where(same_text(collection.c.name, sa.bindparam("name")))
+)
 
 
 def sites_of(database: Database, name: str) -> list[int]:
@@ -31,14 +38,15 @@ def sites_of(database: Database, name: str) -> list[int]:
 
     Statements get the ids themselves: then the engine knows how few series these are and how to find them.
     """
-    statement = sa.select(site.c.id).select_from(site.join(collection))
     with database.reading() as connection:
-        return list(connection.scalars(statement.where(same_text(collection.c.name, name))))
+        return list(connection.scalars(_SITES_OF, {"name": name}))
 
 
-def _page(database: Database, statement: sa.Select[Any]) -> list[Row]:
+def _page(
+    database: Database, statement: sa.Select[Any], values: Mapping[str, Any] | None = None
+) -> list[Row]:
     with database.reading() as connection:
-        result = connection.execute(statement)
+        result = connection.execute(statement, values)
         names = tuple(result.keys())
         return [dict(zip(names, row, strict=True)) for row in result]
 
@@ -64,33 +72,36 @@ def paged(
         size = _PAGE
 
 
-def whole(database: Database, statement: sa.Select[Any]) -> Iterator[Page]:
+def whole(
+    database: Database, statement: sa.Select[Any], values: Mapping[str, Any] | None = None
+) -> Iterator[Page]:
     """Give what a statement finds as one page, or none."""
-    rows = _page(database, statement)
+    rows = _page(database, statement, values)
     if rows:
         yield rows
 
 
 def by_ids(
-    database: Database, ids: sa.Select[tuple[int]], statement: sa.Select[Any], key: sa.ColumnElement[int]
+    database: Database, ids: sa.Select[tuple[int]], values: Mapping[str, Any], rows: sa.Select[Any]
 ) -> Iterator[Page]:
     """Find the ids in order first, then their rows page by page, each page in a transaction of its own.
 
     For filters whose answer is in another order than the index that serves them: sorting ids once is much
     cheaper than finding the place in the order anew for each page. An id takes 8 bytes.
 
-    :param statement: finds rows by ``key``, which it selects under the name ``_id``; it has the condition
-        of visibility too, so that what was hidden meanwhile is left out.
+    :param values: the parameters of ``ids``.
+    :param rows: finds rows by their ids, its parameter ``keys``, and selects these under the name ``_id``; it
+        has the condition of visibility too, so that what was hidden meanwhile is left out.
     """
     with database.reading() as connection:
-        found = array("q", connection.scalars(ids))
+        found = array("q", connection.scalars(ids, values))
     start, size = 0, _FIRST_PAGE
     while start < len(found):
         some = found[start : start + size]
-        by_id = {row.pop("_id"): row for row in _page(database, statement.where(key.in_(some)))}
-        rows = [by_id[each] for each in some if each in by_id]
-        if rows:
-            yield rows
+        by_id = {row.pop("_id"): row for row in _page(database, rows, {"keys": some})}
+        page = [by_id[each] for each in some if each in by_id]
+        if page:
+            yield page
         start, size = start + size, _IDS
 
 

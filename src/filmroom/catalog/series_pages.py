@@ -7,7 +7,9 @@ a site: after its first page the parents of each page are read once each instead
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,9 +24,11 @@ from filmroom.catalog.series_rows import (
     SERIES_FROM,
     STUDY_COLUMNS,
 )
+from filmroom.catalog.series_texts import page_statement
 from filmroom.catalog.visible import visible_in_bulk, visible_series
 from filmroom.model.access import VisibleSet
 from filmroom.model.row_page import Reader, RowPage
+from filmroom.model.row_text import RowText
 
 _FIRST_PAGE = 200
 _PAGE = 2_000
@@ -32,24 +36,47 @@ _PAGE = 2_000
 _NAMES = tuple(str(column.key) for column in SERIES_COLUMNS)
 _UID = series.c.series_instance_uid
 _PARENTS = (series.c.study_key, series.c.patient_key, series.c.site_id)
-_LOOK_UPS = (
-    (study.c.id, STUDY_COLUMNS, study),
-    (patient.c.id, PATIENT_COLUMNS, patient),
-    (site.c.id, PLACE_COLUMNS, site.join(collection)),
+_LOOK_UPS = tuple(
+    sa.select(key, *columns).select_from(source).where(among(key, "keys"))
+    for key, columns, source in (
+        (study.c.id, STUDY_COLUMNS, study),
+        (patient.c.id, PATIENT_COLUMNS, patient),
+        (site.c.id, PLACE_COLUMNS, site.join(collection)),
+    )
 )
+# No UID is greater.
+_HIGHEST = "\U0010ffff"
+_RANGE = sa.and_(sa.bindparam("after") < _UID, sa.bindparam("until") >= _UID)
+_PARTS: dict[str, sa.ColumnElement[bool]] = {
+    "uid": sa.bindparam("uid") == _UID,
+    "all": _RANGE,
+    "site": sa.and_(series.c.site_id == sa.bindparam("site"), _RANGE),
+    "keys": among(series.c.id, "keys"),
+}
 
 Tuples = Sequence[tuple[Any, ...]]
+Part = dict[str, Any]
+"""Parameters that say which part of a list is read."""
 
 
-def _tuples(connection: sa.Connection, statement: sa.Select[Any]) -> Tuples:
+@lru_cache(2)
+def _page_ends(kind: str) -> sa.Select[Any]:
+    conditions = [sa.bindparam("after") < _UID]
+    if kind == "site":
+        conditions.append(series.c.site_id == sa.bindparam("site"))
+    return sa.select(_UID).where(*conditions).order_by(_UID).limit(1).offset(sa.bindparam("skipped"))
+
+
+def _tuples(connection: sa.Connection, statement: sa.Select[Any], **values: Any) -> Tuples:
     """Return rows as the driver gives them: making more of a million of them doubles the time."""
-    cursor = connection.execute(statement).cursor
+    cursor = connection.execute(statement, values).cursor
     assert cursor is not None  # noqa: S101 - a SELECT has one
     rows: Tuples = cursor.fetchall()
     cursor.close()
     return rows
 
 
+@cache
 def _readers(dialect: sa.Dialect) -> tuple[Reader | None, ...]:
     """Return what makes values of what the driver gives: SQLite keeps days as text, truth as numbers."""
     return tuple(
@@ -60,26 +87,46 @@ def _readers(dialect: sa.Dialect) -> tuple[Reader | None, ...]:
     )
 
 
-def _joined(connection: sa.Connection, visible: VisibleSet, *conditions: sa.ColumnElement[bool]) -> Tuples:
-    statement = sa.select(*SERIES_COLUMNS).select_from(SERIES_FROM)
-    return _tuples(
-        connection,
-        statement.where(visible_series(visible), *conditions).order_by(_UID).limit(_FIRST_PAGE),
+def _page(connection: sa.Connection, rows: Tuples) -> RowPage:
+    return RowPage(_NAMES, rows, _readers(connection.dialect))
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What reads a list. Parameters say which part of it: see :class:`Walk` and :class:`Found`."""
+
+    joined: sa.Select[Any]
+    own: sa.Select[Any]
+    condition: sa.ColumnElement[bool]
+
+
+@lru_cache(512)
+def _statements(visible: VisibleSet, kind: str) -> _Statements:
+    condition = _PARTS[kind]
+    bulk = sa.and_(visible_in_bulk(visible), condition)
+    return _Statements(
+        sa.select(*SERIES_COLUMNS)
+        .select_from(SERIES_FROM)
+        .where(visible_series(visible), condition)
+        .order_by(_UID)
+        .limit(sa.bindparam("most")),
+        sa.select(*OWN_COLUMNS, *_PARENTS).where(bulk).order_by(_UID),
+        bulk,
     )
 
 
-def _parents_once(connection: sa.Connection, visible: VisibleSet, limit: int, *conditions: Any) -> Tuples:
-    """Return up to ``limit`` series in the order of their UIDs."""
-    statement = sa.select(*OWN_COLUMNS, *_PARENTS).where(visible_in_bulk(visible), *conditions)
-    rows = _tuples(connection, statement.order_by(_UID).limit(limit))
+@lru_cache(64)
+def _text_statement(visible: VisibleSet, kind: str, form: RowText, backend: str) -> sa.Select[Any]:
+    return page_statement(form, _statements(visible, kind).condition, backend)
+
+
+def _with_parents(connection: sa.Connection, rows: Tuples) -> Tuples:
+    """Return series with their parents, each of which is read once."""
     if not rows:
         return rows
     known: list[dict[int, tuple[Any, ...]]] = []
-    for place, (key, columns, source) in zip((-3, -2, -1), _LOOK_UPS, strict=True):
-        wanted = {row[place] for row in rows}
-        found = _tuples(
-            connection, sa.select(key, *columns).select_from(source).where(among(connection, key, wanted))
-        )
+    for place, look_up in zip((-3, -2, -1), _LOOK_UPS, strict=True):
+        found = _tuples(connection, look_up, keys={row[place] for row in rows})
         known.append({row[0]: row[1:] for row in found})
     studies, patients, places = known
     # A series that was removed between the statements has lost its parents.
@@ -90,67 +137,123 @@ def _parents_once(connection: sa.Connection, visible: VisibleSet, limit: int, *c
     ]
 
 
-def _pages(database: Database, read: Callable[[sa.Connection, int], Tuples | None]) -> Iterator[RowPage]:
-    """Yield what ``read`` finds, called with the number of the page, until it says None."""
-    number, readers = 0, None
-    while True:
-        with database.reading() as connection:
-            readers = readers or _readers(connection.dialect)
-            rows = read(connection, number)
-        if rows is None:
-            return
-        if rows:
-            yield RowPage(_NAMES, rows, readers)
-        number += 1
+class Walk:
+    """Series in the order of their UIDs, along an index that has this order: all, those of a site, or one."""
 
+    def __init__(self, database: Database, *, site_id: int | None = None, uid: str | None = None) -> None:
+        self._database = database
+        self._given = {name: value for name, value in (("site", site_id), ("uid", uid)) if value is not None}
+        self.kind = "uid" if uid is not None else "site" if site_id is not None else "all"
 
-def walk(database: Database, visible: VisibleSet, *conditions: sa.ColumnElement[bool]) -> Iterator[RowPage]:
-    """Yield series in the order of their UIDs, along an index that has this order.
+    def first(self) -> Part:
+        """Return the parameters of the first page."""
+        return self._given if self.kind == "uid" else {**self._given, "after": "", "until": _HIGHEST}
 
-    :param conditions: on ``series``: none, or a UID, or the site with which an index begins.
-    """
-    last: str | None = ""
-
-    def read(connection: sa.Connection, number: int) -> Tuples | None:
-        nonlocal last
-        if last is None:
+    def others(self, first: Tuples) -> Iterator[Part] | None:
+        """Return the parameters of each page after the first one; None where that is all."""
+        if self.kind == "uid" or len(first) < _FIRST_PAGE:
             return None
-        if number == 0:
-            rows = _joined(connection, visible, *conditions)
-            last = rows[-1][0] if len(rows) == _FIRST_PAGE else None
-        else:
-            rows = _parents_once(connection, visible, _PAGE, *conditions, sa.literal(last) < _UID)
-            last = rows[-1][0] if rows else None
-        return rows
+        return self._after(first[-1][0])
 
-    return _pages(database, read)
+    def _after(self, after: str | None) -> Iterator[Part]:
+        # The place where a page ends is found in the index alone, so that pages can be read side by side.
+        statement = _page_ends(self.kind)
+        while after is not None:
+            with self._database.reading() as connection:
+                end = connection.scalar(statement, {**self._given, "after": after, "skipped": _PAGE - 1})
+            yield {**self._given, "after": after, "until": _HIGHEST if end is None else end}
+            after = end
 
 
-def of_ids(database: Database, visible: VisibleSet, ids: Sequence[int]) -> Iterator[RowPage]:
-    """Yield the series with these ids, which are in the order of their UIDs.
+class Found:
+    """Series with certain ids, which are in the order of their UIDs.
 
-    What was hidden or removed since the ids were found is left out.
+    What was hidden or removed since they were found is left out.
     """
 
-    def read(connection: sa.Connection, number: int) -> Tuples | None:
-        if number == 0:
-            some = ids[:_FIRST_PAGE]
-            return _joined(connection, visible, series.c.id.in_(some)) if some else None
-        start = _FIRST_PAGE + (number - 1) * _PAGE
-        some = ids[start : start + _PAGE]
-        return (
-            _parents_once(connection, visible, _PAGE, among(connection, series.c.id, some)) if some else None
-        )
+    kind = "keys"
 
-    return _pages(database, read)
+    def __init__(self, ids: Sequence[int]) -> None:
+        self._ids = ids
+
+    def first(self) -> Part:
+        """Return the parameters of the first page."""
+        return {"keys": self._ids[:_FIRST_PAGE]}
+
+    def others(self, _first: Tuples) -> Iterator[Part] | None:
+        """Return the parameters of each page after the first one; None where that is all."""
+        starts = range(_FIRST_PAGE, len(self._ids), _PAGE)
+        return ({"keys": self._ids[start : start + _PAGE]} for start in starts) if starts else None
 
 
-def ids_in_order(database: Database, statement: sa.Select[Any]) -> array[int]:
-    """Return the ids that a statement finds, in the order of their UIDs; each takes 8 bytes.
+class SeriesPages(Iterator[RowPage]):
+    """A list of series: pages of rows, none of them empty; each is read when it is asked for."""
 
-    The statement selects from ``series``. Sorting comes after finding: asked for both in one, an engine would
-    rather read the whole index that has the order.
+    def __init__(self, database: Database, visible: VisibleSet, path: Walk | Found) -> None:
+        self._database = database
+        self._visible = visible
+        self._path = path
+        self._statements = _statements(visible, path.kind)
+        self._begun = False
+        self._others: Iterator[Part] | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether there may be pages after the first one, which was read."""
+        return self._others is not None
+
+    def __next__(self) -> RowPage:
+        if not self._begun:
+            page = self._first()
+            if page:
+                return page
+        for part in self._others or ():
+            page = self._rows(part)
+            if page:
+                return page
+        raise StopIteration
+
+    def texts(self, form: RowText) -> Iterator[Callable[[], str | RowPage]]:
+        """Yield what reads each page after those that were read; several may be called at once.
+
+        The first page was read before. Called, each returns the texts of its series joined by commas, nothing
+        where no series is left, or else the rows, where the database does not write them as we do.
+        """
+        statement = _text_statement(self._visible, self._path.kind, form, self._database.backend)
+        for part in self._others or ():
+            yield partial(self._text, statement, part)
+
+    def _first(self) -> RowPage:
+        part = self._path.first()
+        with self._database.reading() as connection:
+            rows = _tuples(connection, self._statements.joined, most=_FIRST_PAGE, **part)
+            page = _page(connection, rows)
+        self._begun, self._others = True, self._path.others(rows)
+        return page
+
+    def _rows(self, part: Part) -> RowPage:
+        with self._database.reading() as connection:
+            return _page(
+                connection, _with_parents(connection, _tuples(connection, self._statements.own, **part))
+            )
+
+    def _text(self, statement: sa.Select[Any], part: Part) -> str | RowPage:
+        with self._database.reading() as connection:
+            text, odd = connection.execute(statement, part).one()
+        return self._rows(part) if odd else text or ""
+
+
+def ids_in_order(database: Database, found: sa.Select[Any], values: Mapping[str, Any]) -> array[int]:
+    """Return the ids that a statement of :func:`in_order` finds; each takes 8 bytes."""
+    with database.reading() as connection:
+        return array("q", connection.scalars(found, values))
+
+
+def in_order(statement: sa.Select[Any]) -> sa.Select[tuple[int]]:
+    """Return the statement for the ids of the series that a statement selects, in the order of their UIDs.
+
+    Sorting comes after finding: asked for both in one, an engine would rather read the whole index that has
+    the order.
     """
     found = statement.with_only_columns(series.c.id, _UID).cte("found").prefix_with("MATERIALIZED")
-    with database.reading() as connection:
-        return array("q", connection.scalars(sa.select(found.c.id).order_by(found.c.series_instance_uid)))
+    return sa.select(found.c.id).order_by(found.c.series_instance_uid)

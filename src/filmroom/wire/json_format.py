@@ -90,15 +90,19 @@ def _records(view: View, page: Rows) -> list[Any]:
     return _record_builder(view)(page)
 
 
+def encode_rows(view: View, page: Rows) -> bytes:
+    """Return the rows of a page as JSON, joined by commas."""
+    # That is the page's own array without its brackets.
+    return _encoder.encode(_records(view, page))[1:-1]
+
+
 def encode_json(view: View, pages: Iterable[Rows]) -> Iterator[bytes]:
     """Yield the JSON text of ``pages`` in pieces, one per page; nothing at all when there is no row."""
     opening = b"["
     for page in pages:
         if not page:
             continue
-        # The piece is the page's own array without its brackets.
-        text = _encoder.encode(_records(view, page))
-        yield opening + text[1:-1]
+        yield opening + encode_rows(view, page)
         opening = b","
     if opening == b",":
         yield b"]"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from filmroom.catalog.series_pages import SeriesPages
+from filmroom.server.nbia import long_lists
 from filmroom.server.service import Call, Service
 from filmroom.wire.formats import Format, attachment_name, encode, find_format, media_type
+from filmroom.wire.json_format import encode_rows
 from filmroom.wire.operations import build_query
 from filmroom.wire.views import View
 
@@ -22,12 +26,12 @@ Pages = Iterator[Sequence[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class _Beginning:
-    """How an answer begins: its first bytes, and the iterator over the others unless these are all."""
+    """How an answer begins: its first bytes, and what makes the others unless these are all."""
 
     view: View
     fmt: Format
     content: bytes
-    rest: Iterator[bytes] | None
+    rest: Callable[[Service], AsyncIterator[bytes]] | None = None
 
 
 async def table(service: Service, call: Call) -> Response:
@@ -50,7 +54,7 @@ async def table_of(service: Service, call: Call, pages: Pages) -> Response:
     media = media_type(beginning.view, beginning.fmt)
     if beginning.rest is None:
         return Response(beginning.content, headers=headers, media_type=media)
-    body = iter(()) if call.request.method == "HEAD" else _stream(service, beginning.content, beginning.rest)
+    body = iter(()) if call.request.method == "HEAD" else beginning.rest(service)
     return StreamingResponse(body, headers=headers, media_type=media)
 
 
@@ -67,13 +71,20 @@ def _begin(call: Call, pages: Pages) -> _Beginning | None:
             return None
         first = [{column.source: None for column in view.columns}]
     fmt = _format(call)
+    if fmt is Format.JSON and isinstance(pages, SeriesPages) and pages.more:
+        written = long_lists.pieces_of(view, pages)
+        if written is not None:
+            content = b"[" + encode_rows(view, first)
+            return _Beginning(
+                view, fmt, content, partial(long_lists.stream, beginning=content, pieces=written)
+            )
     pieces = encode(view, chain([first], pages), fmt)
     content = b""
     for piece in pieces:
         content += piece
         if len(content) > _WHOLE:
-            return _Beginning(view, fmt, content, pieces)
-    return _Beginning(view, fmt, content, None)
+            return _Beginning(view, fmt, content, partial(_stream, beginning=content, pieces=pieces))
+    return _Beginning(view, fmt, content)
 
 
 def _format(call: Call) -> Format:
