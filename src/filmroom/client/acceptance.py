@@ -28,12 +28,12 @@ def accept(
     addresses: tuple[str, ...],
     digest_of: Callable[[str], str],
     naming: Naming = FLAT_NAMING,
-    replaced: Collection[str] = (),
+    replaced: Collection[Path] = (),
 ) -> Receipt:
     """Check a series in its partial folder, put it in its place and return its receipt.
 
     :param naming: what files and folder are to be called; a place that has a folder keeps it.
-    :param replaced: files of that folder that go, because the series has them now under other names.
+    :param replaced: files that go, because the series has them now in its folder.
     :param digest_of: asks the server for the MD5 (hex) of one SOP Instance UID; used where neither the
         source nor a list in the archive told the digests.
     :raises IncompleteTransfer, DigestMismatch, BadAnswer: when anything is not as promised.
@@ -88,8 +88,8 @@ def accept(
             layout=naming.layout.text,
         )
         write_receipt(place.pending_receipt, receipt)
-    for name in replaced:
-        (chosen.folder / name).unlink(missing_ok=True)
+    for path in replaced:
+        path.unlink(missing_ok=True)
     chosen.finish()
     return receipt
 

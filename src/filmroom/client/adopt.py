@@ -19,10 +19,17 @@ from filmroom.client.claims import note_owner, owner
 from filmroom.client.identity import read_identity
 from filmroom.client.layout import STATE, SeriesPlace, is_uid
 from filmroom.client.mending import fetch_object, md5_of, replace_file
-from filmroom.client.receipt import LICENCE_NAME, Receipt, ReceiptFile, licence_text, write_receipt
+from filmroom.client.receipt import (
+    LICENCE_NAME,
+    Receipt,
+    ReceiptFile,
+    known_receipt,
+    licence_text,
+    write_receipt,
+)
 from filmroom.client.sources.archive import Archive
 from filmroom.client.templates import plain_dcm_name
-from filmroom.errors import BadAnswer, IncompleteTransfer
+from filmroom.errors import AccessDenied, BadAnswer, IncompleteTransfer, NotFound, ServerError
 from filmroom.model.naming import is_plain_file_name
 
 _DEEPEST = 8  # folders below the target; the Data Retriever makes four
@@ -31,15 +38,20 @@ _FEW = 0.5  # with a larger part of the files bad, the whole series is fetched: 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Files of one series that lie in a folder without a receipt.
+    """Files of one series that lie in a folder and are in no receipt.
 
     ``folder`` is relative, with slashes; ``files`` gives the SOP Instance UID by name; ``unreadable`` are
-    other files there that claim to be images.
+    other files there that claim to be images. ``shared``: the folder has images of other series, too.
     """
 
     folder: str
     files: dict[str, str]
     unreadable: tuple[str, ...] = ()
+    shared: bool = False
+
+    def paths(self, target: Path) -> tuple[Path, ...]:
+        """Return where its files are, the unreadable ones too."""
+        return tuple(target / self.folder / name for name in (*self.files, *self.unreadable))
 
 
 def find_series(target: Path, wanted: Collection[str] | None = None) -> dict[str, Found]:
@@ -52,16 +64,16 @@ def find_series(target: Path, wanted: Collection[str] | None = None) -> dict[str
     """
     found: dict[str, Found] = {}
     for folder, names in _folders(target, wanted):
-        for uid, files, unreadable in _series_in(target / folder, names, wanted):
-            if (wanted is None or uid in wanted) and len(files) > len(
-                found[uid].files if uid in found else ()
+        for uid, each in _series_in(target, folder, names, wanted):
+            if (wanted is None or uid in wanted) and (
+                uid not in found or len(each.files) > len(found[uid].files)
             ):
-                found[uid] = Found(folder, files, unreadable)
+                found[uid] = each
     return found
 
 
 def _folders(target: Path, wanted: Collection[str] | None) -> Iterator[tuple[str, list[str]]]:
-    """Yield the folders with images that nobody owns, and the images' names."""
+    """Yield the folders with images that are in no receipt, and the names of these."""
     for path, folders, names in os.walk(target):
         relative = Path(path).relative_to(target)
         folders[:] = sorted(name for name in folders if is_plain_file_name(name) and not name.startswith("."))
@@ -73,18 +85,23 @@ def _folders(target: Path, wanted: Collection[str] | None) -> Iterator[tuple[str
         if len(relative.parts) >= _DEEPEST:
             folders.clear()
         images = sorted(name for name in names if name.lower().endswith(".dcm") and is_plain_file_name(name))
-        if relative.parts and images and owner(target, relative.as_posix()) is None:
-            yield relative.as_posix(), images
+        if relative.parts and images:
+            folder = relative.as_posix()
+            uid = owner(target, folder)
+            receipt = known_receipt(SeriesPlace(target, uid)) if uid is not None else None
+            known = {file.name for file in receipt.files} if receipt is not None else set()
+            if not known.issuperset(images):
+                yield folder, [name for name in images if name not in known]
 
 
 def _series_in(
-    folder: Path, names: list[str], wanted: Collection[str] | None
-) -> Iterator[tuple[str, dict[str, str], tuple[str, ...]]]:
+    target: Path, folder: str, names: list[str], wanted: Collection[str] | None
+) -> Iterator[tuple[str, Found]]:
     by_series: dict[str, dict[str, str]] = defaultdict(dict)
     unreadable: list[str] = []
     for name in names:
         try:
-            series, instance, _ = read_identity(folder / name)
+            series, instance, _ = read_identity(target / folder / name)
         except (BadAnswer, OSError):
             unreadable.append(name)
             continue
@@ -92,9 +109,10 @@ def _series_in(
             return
         if is_uid(series) and is_uid(instance):
             by_series[series][name] = instance
+    shared = len(by_series) > 1 or owner(target, folder) is not None
     for series, files in by_series.items():
         # In a folder of several series nobody knows whose the unreadable ones are.
-        yield series, files, tuple(unreadable) if len(by_series) == 1 else ()
+        yield series, Found(folder, files, () if shared else tuple(unreadable), shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +154,7 @@ def compare(place: SeriesPlace, found: Found, archive: Archive) -> Comparison:
         file = ReceiptFile(name, stat.st_size, md5_of(path), instance, stat.st_mtime_ns)
         (doubled if instance in files else files)[instance] = file
     whole = (len(files), sum(file.size for file in files.values())) == (promise.count, promise.bytes)
-    if whole and not doubled and archive.series_digest(place.uid) == _joined_digest(files.values()):
+    if whole and not doubled and _told_digest(archive, place.uid) == _joined_digest(files.values()):
         return Comparison(tuple(files.values()), {}, {})
     told = {uid: archive.digest(uid).lower() for uid in files}
     if sum(map(bool, told.values())) < promise.count:
@@ -156,6 +174,14 @@ def compare(place: SeriesPlace, found: Found, archive: Archive) -> Comparison:
             f"The server does not tell the MD5 of all {promise.count} objects of series {place.uid}."
         )
     return Comparison(tuple(good), bad, missing)
+
+
+def _told_digest(archive: Archive, uid: str) -> str:
+    """Return what the server says is the digest of a series; empty where it does not say."""
+    try:
+        return archive.series_digest(uid)
+    except (NotFound, AccessDenied, ServerError):
+        return ""
 
 
 def _joined_digest(files: Collection[ReceiptFile]) -> str:

@@ -17,7 +17,6 @@ from filmroom.client.layout import SeriesPlace, write_durably, writing
 from filmroom.client.manifests import read_manifest
 from filmroom.client.receipt import LICENCE_NAME, Receipt, known_receipt
 from filmroom.client.templates import us_date
-from filmroom.dicom.named_values import named_values
 from filmroom.errors import DicomError, InvalidInput
 from filmroom.model.entities import Series
 from filmroom.wire.manifest import manifest_lines
@@ -65,6 +64,8 @@ def _rows_of(path: Path) -> dict[str, Mapping[str, str]]:
 
 
 def _row(target: Path, receipt: Receipt, record: Series | None) -> dict[str, str]:
+    from filmroom.dicom.named_values import named_values
+
     folder = receipt.folder or receipt.series_instance_uid
     image = next((file.name for file in receipt.files if file.sop_instance_uid), None)
     try:

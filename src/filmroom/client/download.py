@@ -259,6 +259,8 @@ class Download:
 
     def _fetch_as(self, planned: PlannedSeries, source: SeriesSource, promise: Promise) -> SeriesResult:
         place, found = planned.place, planned.found
+        if found is not None and found.shared:
+            place = SeriesPlace(place.target, place.uid)
         naming = self._naming(planned)
         body = source.body(place.uid, promise)
         transfer = SeriesTransfer(
@@ -277,7 +279,7 @@ class Download:
                 addresses=source.addresses,
                 digest_of=source.digest,
                 naming=naming,
-                replaced=(*found.files, *found.unreadable) if found else (),
+                replaced=found.paths(place.target) if found else (),
             )
         except TransferError as error:
             if not isinstance(error, ServerUnreachable):

@@ -13,12 +13,14 @@ from filmroom.client.adopt import find_series
 from filmroom.client.crew import Crew
 from filmroom.client.layout import STATE, SeriesPlace, is_uid
 from filmroom.client.mending import md5_of
+from filmroom.client.online import compared
 from filmroom.client.receipt import Receipt, located, read_receipt
+from filmroom.client.sources.archive import Archive
 from filmroom.errors import NotFound, VerificationFailed
 
-State = Literal["whole", "missing", "damaged", "incomplete", "no receipt"]
+State = Literal["whole", "missing", "damaged", "incomplete", "no receipt", "outdated"]
 """``missing``: files are absent; ``damaged``: files are not what they were; ``incomplete``: still arriving;
-``no receipt``: nothing says what should be there."""
+``no receipt``: nothing says what should be there; ``outdated``: whole, but the server has another one now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +104,29 @@ def _places_in(target: Path) -> list[SeriesPlace]:
     return [found[uid] for uid in sorted(found)]
 
 
-def verify(path: str | os.PathLike[str], *, workers: int | None = None) -> VerifyReport:
+def verify(
+    path: str | os.PathLike[str], client: Archive | None = None, *, workers: int | None = None
+) -> VerifyReport:
     """Compare every file below ``path`` with its receipt: size and MD5.
 
-    :param path: a download folder, or the folder of one series in it.
+    :param path: a download folder, or a folder in it.
+    :param client: the server to ask as well: whether it still has the series like that, and what series
+        without a receipt must be. Those that are whole get one.
     :raises NotFound: when there is no download.
+    :raises ServerUnreachable, ServerError, AccessDenied: when the server cannot be asked.
     """
     found = places(Path(path))
     number = workers or min(8, os.cpu_count() or 1)
     checks = Crew(check_series, number, threading.Event()).run(found)
+    if client is not None:
+        unknown = {check.series_instance_uid for check in checks if check.state == "no receipt"}
+        left = find_series(found[0].target, unknown) if unknown else {}
+
+        def ask(pair: tuple[SeriesPlace, SeriesCheck]) -> SeriesCheck:
+            place, check = pair
+            return compared(place, check, client.archive_of(place.uid), left.get(place.uid))
+
+        checks = Crew(ask, number, threading.Event()).run(zip(found, checks, strict=True))
     return VerifyReport(Path(path), tuple(checks))
 
 
@@ -129,7 +145,10 @@ def check_series(place: SeriesPlace) -> SeriesCheck:
         )
     if receipt is None:
         return SeriesCheck(
-            place.uid, "no receipt", place.folder, message="Nothing says what should be in this folder."
+            place.uid,
+            "no receipt",
+            place.folder,
+            message="Nothing says what should be here; verify with --server compares it with the server.",
         )
     if receipt.series_instance_uid != place.uid or not receipt.files:
         return SeriesCheck(place.uid, "no receipt", place.folder, message="The receipt is of another series.")
