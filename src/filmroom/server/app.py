@@ -32,6 +32,8 @@ from filmroom.server.datacite.calls import DataCiteOptions
 from filmroom.server.endpoint import OPERATION_KEY, Endpoints
 from filmroom.server.errors import POLICY_PATH
 from filmroom.server.indexer import BackgroundIndexer
+from filmroom.server.landing import LandingPages
+from filmroom.server.landing_page import LANDING_PATH
 from filmroom.server.legacy import MIGRATION_PATH, Deprecated
 from filmroom.server.login import Login, LoginOptions
 from filmroom.server.metrics import CONTENT_TYPE, Metrics
@@ -175,6 +177,7 @@ def create_app(
             *_datacite_routes(service, options.datacite),
             *_login_routes(login),
             *_policy_routes(PolicyPages(service, login)),
+            Route(f"{LANDING_PATH}/{{doi:path}}", LandingPages(service).show),
             *_institute_routes(service, options),
             Route("/nbia-api/{operation:path}", _with_cors(endpoints)),
             Route(f"{SERVLET_FOLDER}/{{operation:path}}", endpoints),

@@ -27,6 +27,7 @@ details{border:1px solid var(--line);border-radius:.4rem;padding:.4rem .8rem;mar
 summary{cursor:pointer}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--soft);padding:.8rem;border-radius:.4rem}
 input,button{font:inherit;padding:.3rem .6rem}
+.cite{user-select:all;margin:.5rem 0;padding:.8rem;background:var(--soft);border-radius:.4rem}
 """.strip()
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
