@@ -23,7 +23,7 @@ from filmroom.catalog.doi_fields import (
 )
 from filmroom.catalog.doi_keys import NOTHING, KeptKeys, Keys, both, keys_of, without
 from filmroom.catalog.doi_query import Wild, pieces
-from filmroom.catalog.doi_terms import positions, whole_text
+from filmroom.catalog.doi_terms import LONGEST_WHOLE_TEXT, positions, whole_text
 from filmroom.catalog.doi_values import Bounds, number, period, stand_together, within, year
 from filmroom.catalog.schema_dois import doi, doi_link, doi_posting, doi_term
 from filmroom.errors import QueryRefused
@@ -208,7 +208,7 @@ class Leaves:
         return self._kept.get(("phrase", field, tuple(said), slop), lambda: self._standing(field, said, slop))
 
     def _standing(self, field: str, said: list[str], slop: int) -> Keys:
-        whole = self._term(field, whole_text(said))
+        whole = self._term(field, whole_text(said)) if len(said) <= LONGEST_WHOLE_TEXT else NOTHING
         together = reduce(both, [self._term(field, word) for word in said])
         rest = without(together, whole)
         fitting = [

@@ -23,6 +23,9 @@ from filmroom.catalog.doi_fields import (
 from filmroom.model.doi_types import dashed
 from filmroom.model.dois import DoiRecord
 
+LONGEST_WHOLE_TEXT = 12
+"""Words of a text that is also kept as a whole."""
+
 _GAP = 100  # between the elements of an array, so that no phrase reaches from one into the next
 _ROR = re.compile(r"(?:https?://)?(ror\.org/[0-9a-z]{9})/?", re.IGNORECASE)
 _ORCID = re.compile(r"(?:https?://(?:www\.)?orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])/?", re.I)
@@ -65,7 +68,7 @@ class _Gatherer:
         for place, word in enumerate(found, start):
             self._positions.setdefault((field, word), []).append(place)
         # A phrase that is all of a value finds it by this, without a look at where its words stand.
-        if found:
+        if 1 < len(found) <= LONGEST_WHOLE_TEXT:
             self._keywords.add((field, whole_text(found)))
         self._next[field] = start + len(found) + _GAP
 

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -150,10 +151,14 @@ def _index(connection: sa.Connection, terms: dict[int, Terms]) -> None:
     connection.execute(sa.delete(doi_posting).where(among(doi_posting.c.doi_id, terms)))
     wanted = sorted({term for each in terms.values() for term in each})
     known: dict[tuple[str, str], int] = {}
-    pair = sa.tuple_(doi_term.c.field, doi_term.c.term)
-    for some in chunks(wanted):
-        for row in connection.execute(sa.select(doi_term).where(pair.in_(some))):
-            known[row.field, row.term] = row.id
+    for field, of_field in groupby(wanted, key=lambda term: term[0]):
+        for some in chunks([term for _, term in of_field]):
+            rows = connection.execute(
+                sa.select(doi_term.c.term, doi_term.c.id).where(
+                    doi_term.c.field == field, doi_term.c.term.in_(some)
+                )
+            )
+            known.update({(field, row.term): row.id for row in rows})
     missing = [term for term in wanted if term not in known]
     for some in chunks(missing, 5_000):
         ids = insert_returning_ids(
@@ -161,11 +166,11 @@ def _index(connection: sa.Connection, terms: dict[int, Terms]) -> None:
         )
         known.update(zip(some, ids, strict=True))
     # In the order of the index, so that many records at once touch each of its pages once.
-    rows = sorted(
+    postings = sorted(
         ((known[term], key, places) for key, each in terms.items() for term, places in each.items()),
         key=lambda row: row[:2],
     )
-    for some in chunks(rows, 20_000):
+    for some in chunks(postings, 20_000):
         connection.execute(
             sa.insert(doi_posting),
             [{"term_id": term, "doi_id": key, "positions": places} for term, key, places in some],

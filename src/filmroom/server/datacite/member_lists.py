@@ -17,7 +17,7 @@ from filmroom.server.datacite.members import client_resource, prefix_resource, p
 from filmroom.server.datacite.paging import Paging
 from filmroom.server.datacite.problems import NOT_FOUND, ApiProblem
 
-_Member = TypeVar("_Member", Client, Provider)
+_Member = TypeVar("_Member", bound=Client | Provider)
 
 _REGIONS = {"AMER": "Americas", "APAC": "Asia and Pacific", "EMEA": "Europe, Middle East and Africa"}
 
@@ -145,18 +145,18 @@ def _chosen(call: DoiCall, members: Iterable[_Member]) -> list[_Member]:
     """Return the members that the parameters ask for, in the order that they ask for."""
     wanted = set(words(call.parameters.text("query")))
     years = set(call.parameters.list("year"))
-    chosen = [
-        each
-        for each in members
-        if wanted <= {*words(each.name), each.symbol, *words(each.symbol)}
-        and (not years or (each.created is not None and str(each.created.year) in years))
-    ]
+    chosen: list[_Member] = []
+    for member in members:
+        year = "" if member.created is None else str(member.created.year)
+        if wanted <= {*words(member.name), *words(member.symbol)} and (not years or year in years):
+            chosen.append(member)
     sort = call.parameters.text("sort")
-    if sort.removeprefix("-") == "created":
-        chosen.sort(key=lambda each: (str(each.created or ""), each.symbol), reverse=sort.startswith("-"))
-    else:
-        chosen.sort(key=lambda each: (each.name.lower(), each.symbol), reverse=sort == "-name")
-    return chosen
+    by_creation = sort.removeprefix("-") == "created"
+
+    def place(member: _Member) -> tuple[str, str]:
+        return (str(member.created or "") if by_creation else member.name.lower(), member.symbol)
+
+    return sorted(chosen, key=place, reverse=sort in {"-created", "-name"})
 
 
 def _page(call: DoiCall, resources: Sequence[Json], facets: dict[str, list[Json]]) -> Response:
