@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from filmroom import nbia, nbia_v4, utils
-    from filmroom.client import Client
+    from filmroom import idc, nbia, nbia_v4, utils
+    from filmroom.client import AsyncClient, Client
 
 __version__ = "0.1.0"
-__all__ = ["Client", "__version__", "nbia", "nbia_v4", "utils"]
-_MODULES = frozenset({"nbia", "nbia_v4", "utils"})
+__all__ = ["AsyncClient", "Client", "__version__", "idc", "nbia", "nbia_v4", "utils"]
+_MODULES = frozenset({"idc", "nbia", "nbia_v4", "utils"})
 
 
 def __getattr__(name: str) -> Any:
     """Load the client, or a drop-in module, on first use, so that ``import filmroom`` stays instant."""
-    if name == "Client":
-        from filmroom.client import Client
+    if name in {"AsyncClient", "Client"}:
+        from filmroom import client
 
-        return Client
+        return getattr(client, name)
     if name in _MODULES:
         import importlib
 

@@ -8,16 +8,21 @@
 
 from __future__ import annotations
 
+from filmroom.client.async_client import AsyncClient
+from filmroom.client.async_download import AsyncDownload
 from filmroom.client.client import Client
+from filmroom.client.crew import Stopped
 from filmroom.client.download import PlannedSeries
 from filmroom.client.records import Records
 from filmroom.client.repair import RepairReport, SeriesRepair, repair
 from filmroom.client.report import DownloadReport, Progress, SeriesResult
-from filmroom.client.transfer import Promise
+from filmroom.client.sources.base import Promise, RemoteSeries
 from filmroom.client.verify import SeriesCheck, VerifyReport, verify
 from filmroom.model.search import Days, Equipment, Range, SimpleSearch, TimePoint
 
 __all__ = [
+    "AsyncClient",
+    "AsyncDownload",
     "Client",
     "Days",
     "DownloadReport",
@@ -27,11 +32,13 @@ __all__ = [
     "Promise",
     "Range",
     "Records",
+    "RemoteSeries",
     "RepairReport",
     "SeriesCheck",
     "SeriesRepair",
     "SeriesResult",
     "SimpleSearch",
+    "Stopped",
     "TimePoint",
     "VerifyReport",
     "repair",

@@ -7,6 +7,7 @@ its own, ``<crdc_series_uuid>/<crdc_instance_uuid>.dcm``.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import BytesIO
@@ -15,6 +16,7 @@ from urllib.parse import quote
 from xml.parsers import expat
 
 from filmroom import settings
+from filmroom.client.crew import Crew
 from filmroom.client.layout import is_uid
 from filmroom.client.sources.base import RemoteFile, shown
 from filmroom.client.sources.origins import Origins
@@ -30,6 +32,9 @@ _AMAZON = "https://{bucket}.s3.amazonaws.com"
 _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)", re.IGNORECASE)
 _SIMPLE_ETAG = re.compile(r'"([0-9a-f]{32})"')
 _HEADER = 1 << 20  # bytes in which a header ends, as everybody who reads IDC counts on
+_IDENTITY = 4096  # bytes in which an object says who it is
+_SOP_INSTANCE_UID = 0x00080018
+_AT_ONCE = 8
 _MOST = 1_000_000  # objects of one series
 _LARGEST_PAGE = 16 << 20  # bytes of a listing of a thousand objects
 
@@ -66,23 +71,40 @@ class BucketFiles:
                 raise NotFound(f"There is nothing at {shown(address)}.")
         return list(found.values())
 
-    def beginning(self, address: str) -> bytes:
-        """Return the first bytes of the first object below an address, as many as a DICOM header has.
-
-        :raises NotFound: when there is none.
-        """
-        file = self.files([address])[0]
+    def beginning(self, file: RemoteFile, length: int) -> bytes:
+        """Return the first bytes of an object. :raises FilmroomError: when it cannot be had."""
 
         def read() -> bytes:
             body = b""
-            with self.get(file, {"Range": f"bytes=0-{_HEADER - 1}"}) as response:
+            with self.get(file, {"Range": f"bytes=0-{length - 1}"}) as response:
                 for piece in response.iter_bytes():
                     body += piece
-                    if len(body) >= _HEADER:
+                    if len(body) >= length:
                         break
-            return body[:_HEADER]
+            return body[:length]
 
         return self._origins.patiently(file.address, read)
+
+    def instances(self, addresses: Sequence[str]) -> dict[str, RemoteFile]:
+        """Return the objects by their SOP Instance UIDs, which their headers tell.
+
+        :raises NotFound: when there is none. :raises BadAnswer: when one is not readable DICOM.
+        """
+        files = self.files(addresses)
+        uids = Crew(self._sop_instance_uid, _AT_ONCE, threading.Event()).run(files)
+        return dict(zip(uids, files, strict=True))
+
+    def _sop_instance_uid(self, file: RemoteFile) -> str:
+        from pydicom.filereader import read_partial
+
+        beginning = self.beginning(file, _IDENTITY)
+        try:
+            header = read_partial(
+                BytesIO(beginning), stop_when=lambda tag, _vr, _length: tag > _SOP_INSTANCE_UID
+            )
+            return str(header.SOPInstanceUID)
+        except Exception as error:
+            raise BadAnswer(f"{shown(file.address)} is not readable DICOM: {error}.") from error
 
     def first_header(self, address: str) -> Dataset:
         """Return the attributes before the pixels of the first object below an address.
@@ -91,7 +113,7 @@ class BucketFiles:
         """
         from pydicom import dcmread
 
-        beginning = self.beginning(address)
+        beginning = self.beginning(self.files([address])[0], _HEADER)
         try:
             return dcmread(BytesIO(beginning), stop_before_pixels=True)
         except Exception as error:

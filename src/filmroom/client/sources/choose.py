@@ -79,7 +79,7 @@ class Sources:
     def _named(self, series: RemoteSeries) -> RemoteSeries:
         """Return a folder of a bucket as the series of its first image, or as it is when that has none."""
         try:
-            uid = self._buckets.series_instance_uid(series.addresses[0])
+            uid = self._any_bucket.series_instance_uid(series.addresses[0])
             return RemoteSeries(series.addresses, uid)
         except FilmroomError:
             return series  # what is wrong is told when it is fetched
@@ -94,7 +94,7 @@ class Sources:
             return FilesSource(self._service(series.addresses[0]), series)
         found = self._found.get(_uid(series))
         if found is not None:
-            return FilesSource(self._idc, *found)
+            return FilesSource(self.buckets, *found)
         if self._index_alone:
             raise NotFound(
                 f"Imaging Data Commons has no series {_uid(series)}, as far as the installed index knows.",
@@ -107,10 +107,12 @@ class Sources:
         service = self._service(series.addresses[0])
         for file in service.files(series.addresses):
             if file.checksums.get("md5") == md5:
-                return partial(self._write, service, file)
+                return partial(self.write, service, file)
         return None
 
-    def _write(self, service: FileService, file: RemoteFile, target: Path) -> None:
+    def write(self, service: FileService, file: RemoteFile, target: Path) -> None:
+        """Fetch one file, with retries. :raises FilmroomError: when patience ends."""
+
         def once() -> None:
             with service.get(file, {"Accept-Encoding": "identity"}) as response, target.open("wb") as stream:
                 for chunk in response.iter_raw():
@@ -124,18 +126,19 @@ class Sources:
 
     def _service(self, address: str) -> FileService:
         scheme = address.partition(":")[0].lower()
-        return self._buckets if scheme == "s3" else self._drs if scheme == "drs" else self._web
+        return self._any_bucket if scheme == "s3" else self._drs if scheme == "drs" else self._web
 
     @cached_property
     def _web(self) -> WebFiles:
         return WebFiles(self._origins)
 
     @cached_property
-    def _buckets(self) -> BucketFiles:
+    def _any_bucket(self) -> BucketFiles:
         return BucketFiles(self._origins)
 
     @cached_property
-    def _idc(self) -> BucketFiles:
+    def buckets(self) -> BucketFiles:
+        """The buckets of Imaging Data Commons."""
         return BucketFiles(self._origins, api="idc")
 
     @cached_property
