@@ -98,6 +98,21 @@ def test_download_everything(client: Client, tmp_path: Path) -> None:
         assert receipt["licence"] == text.splitlines()[0]
 
 
+def test_a_manifest_is_something_to_download(client: Client, real: Any, tmp_path: Path) -> None:
+    manifest = tmp_path / "cart.csv"
+    manifest.write_text(f"PatientID,SeriesInstanceUID\nP1,{real.large_uid}\n")
+    for given in (manifest, str(manifest)):
+        (planned,) = client.plan(given, tmp_path / "data")
+        assert planned.place.uid == real.large_uid
+    client.download(str(manifest), tmp_path / "data").raise_for_failures()
+    assert verify(tmp_path / "data").ok
+    manifest.write_text("PatientID,SeriesInstanceUID\nP1,nothing\n")
+    with pytest.raises(errors.InvalidInput, match="Line 2"):
+        client.download(manifest, tmp_path / "data")
+    with pytest.raises(errors.InvalidInput, match="cannot be read"):
+        client.download("none.tcia", tmp_path / "data")
+
+
 class Relay:
     """Passes bytes between client and server and cuts the line after so many bytes of answers."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,14 +24,14 @@ from filmroom.cli.browse import (
     make_client,
 )
 from filmroom.cli.output import Format, human_size, print_records, progress_console, remark, say
+from filmroom.cli.plan import confirmed, is_terminal, print_licences, print_plan, with_records
 from filmroom.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from filmroom.client import Client, DownloadReport, PlannedSeries, Progress, SeriesResult
+    from filmroom.client import Client, DownloadReport, Progress, SeriesResult
     from filmroom.client.download import OneSeries
 
 DEFAULT_FOLDER = Path("filmroom-download")
-_ASK_ABOVE = 1_000_000_000  # bytes; more than that is confirmed by a person at a terminal
 _TIDY = 8  # failures and licences that are listed one by one in the summary
 
 
@@ -109,26 +108,6 @@ def _tell(result: SeriesResult | None) -> None:
         remark(f"fetched  {result.series_instance_uid} ({result.files} files, {human_size(result.bytes)})")
 
 
-def _print_plan(plan: Sequence[PlannedSeries], fmt: Format) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "series_instance_uid": each.place.uid,
-            "state": "whole" if each.receipt else "failed" if each.error else "to fetch",
-            "image_count": each.promise.count
-            if each.promise
-            else each.receipt.count
-            if each.receipt
-            else None,
-            "file_size": each.promise.bytes if each.promise else each.receipt.bytes if each.receipt else None,
-            "reason": str(each.error) if each.error else None,
-        }
-        for each in plan
-    ]
-    print_records(rows, ("series_instance_uid", "state", "image_count", "file_size", "reason"), fmt)
-    total = sum(each.promise.bytes for each in plan if each.promise)
-    remark(f"{sum(1 for each in plan if each.promise)} series to fetch, {human_size(total)}.")
-
-
 def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
     if fmt is not Format.TABLE:
         rows = [
@@ -178,13 +157,6 @@ def _note_failures(report: DownloadReport, folder: Path, server: str) -> None:
         remark(f"What failed is listed: filmroom download --manifest {listed} --to {folder}")
 
 
-def _confirmed(plan: Sequence[PlannedSeries], folder: Path) -> bool:
-    size = sum(each.promise.bytes for each in plan if each.promise)
-    if size <= _ASK_ABOVE or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    return typer.confirm(f"Fetch {len(plan)} series, {human_size(size)}, into {folder}?", err=True)
-
-
 def download(
     uids: Annotated[
         list[str] | None,
@@ -231,7 +203,9 @@ def download(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be fetched; write nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before large downloads.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Agree to licences and size; ask nothing.")
+    ] = False,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Fetch series, every file checked; run again to go on after an interruption.
@@ -241,6 +215,7 @@ def download(
     it is compared with the server. Series that failed are listed in DIR/failed-series.tcia. Exit code 5 when
     a series could not be fetched whole.
     """
+    by_hand = server is not None
     listed, server = _read_manifest(manifest, server)
     filters = {
         "collection": collection,
@@ -251,16 +226,18 @@ def download(
         "manufacturer": manufacturer,
         "manufacturer_model_name": model,
     }
-    with make_client(server, api, workers=workers, source=source, gen3_key=gen3_key) as client:
+    with make_client(
+        server, api, by_hand=by_hand, workers=workers, source=source, gen3_key=gen3_key
+    ) as client:
         chosen = _selection(client, [*(uids or ()), *listed], filters)
+        if source == "nbia":
+            chosen = with_records(client, chosen)
         if dry_run:
-            _print_plan(client.plan(chosen, to, overwrite=overwrite), fmt)
+            print_plan(client.plan(chosen, to, overwrite=overwrite), to, fmt)
             return
-        if (
-            not yes
-            and sys.stdin.isatty()
-            and not _confirmed(client.plan(chosen, to, overwrite=overwrite), to)
-        ):
+        if yes or not is_terminal():
+            print_licences(chosen)
+        elif not confirmed(client.plan(chosen, to, overwrite=overwrite), to):
             raise typer.Exit(1)
         with _shown_progress() as progress:
             report = client.download(

@@ -16,6 +16,7 @@ from filmroom.client.adopt import Found, compare, find_series, take_over
 from filmroom.client.companions import write_collection_licences, write_metadata
 from filmroom.client.crew import Crew, Stopped
 from filmroom.client.layout import SeriesPlace, checked_uid, disk_error, held, writing
+from filmroom.client.manifests import names_manifest, read_manifest
 from filmroom.client.placement import Naming
 from filmroom.client.receipt import Receipt, known_receipt, located, unchanged
 from filmroom.client.report import DownloadReport, Meter, Progress, SeriesResult, Status
@@ -36,7 +37,7 @@ from filmroom.errors import (
 from filmroom.model.entities import Series
 
 OneSeries = str | Series | RemoteSeries
-SeriesLike = OneSeries | Iterable[OneSeries]
+SeriesLike = OneSeries | Path | Iterable[OneSeries]
 _SPARE = 64 << 20  # bytes that a download leaves free on the disk
 
 
@@ -83,8 +84,11 @@ def key_of(series: OneSeries) -> str:
 def listed(series: SeriesLike) -> list[OneSeries]:
     """Return what is to be fetched as a list without repetitions.
 
-    :raises InvalidInput: for anything that is no series.
+    :raises InvalidInput: for anything that is no series, and for a manifest that is none.
     """
+    if isinstance(series, Path) or (isinstance(series, str) and names_manifest(series)):
+        manifest = read_manifest(Path(series))
+        series = [*manifest.series, *manifest.remote]
     many = [series] if isinstance(series, str | Series | RemoteSeries) else series
     unique: dict[str, OneSeries] = {}
     for each in many:

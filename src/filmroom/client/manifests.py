@@ -25,6 +25,7 @@ _DRS_TITLES = frozenset({"drsuri"})
 _URL_TITLES = frozenset({"imageurl", "wsiimageurl"})
 _EVERY_TITLE = _TITLES | _DRS_TITLES | _URL_TITLES
 _COMMAND = re.compile(r"(?:s5cmd\s.*)?(?:cp|sync)\s(?:.*\s)?[\"']?(s3://[^\s\"']+)", re.IGNORECASE)
+_ENDINGS = frozenset({".tcia", ".csv", ".tsv", ".txt", ".s5cmd"})
 _SEPARATORS = ("\t", ",", ";")
 _LARGEST = 256 << 20  # bytes
 _SHOWN = 80  # characters of an illegible line that an error repeats
@@ -41,6 +42,11 @@ class Manifest:
     series: tuple[str, ...]
     server: str | None = None
     remote: tuple[RemoteSeries, ...] = ()
+
+
+def names_manifest(text: str) -> bool:
+    """Return whether a text is the path of a manifest, by its ending."""
+    return not is_address(text) and Path(text).suffix.lower() in _ENDINGS
 
 
 def read_manifest(path: Path) -> Manifest:
