@@ -40,6 +40,7 @@ body, ``cli/errors.py`` turns it into a sentence and an exit code.
     │   └── StoreUnavailable      the store does not answer, or asks for patience
     ├── ProviderUnavailable       the institute's login service does not answer as it should
     ├── ArchiveInUse              another process holds what this one needs
+    ├── NotOffline                only the server can answer this, not a snapshot of it
     ├── MissingExtra              an optional dependency is not installed
     ├── TransferError             something between client and server failed
     │   ├── ServerUnreachable
@@ -234,6 +235,10 @@ class ProviderUnavailable(FilmroomError):
 
 class ArchiveInUse(FilmroomError):
     """Another process holds the port or the folder that this one needs."""
+
+
+class NotOffline(FilmroomError):
+    """A snapshot of a server cannot answer this: only the server can."""
 
 
 class MissingExtra(FilmroomError):

@@ -87,7 +87,7 @@ def test_tokens_are_renewed(closed: Closed) -> None:
         assert client.collections() == ["Shut"]  # by the refresh token
         closed.age("access", "refresh")
         assert client.collections() == ["Shut"]  # by the password
-        client.connection._login._until = 0  # type: ignore[union-attr]
+        client.connection.login._until = 0  # type: ignore[union-attr]
         before = closed.issued()
         assert client.collections() == ["Shut"]  # before it ends
         assert closed.issued() > before
@@ -134,7 +134,7 @@ def test_the_log_has_no_secret(closed: Closed) -> None:
     try:
         with Client(closed.url, login=LOGIN, password=PASSWORD, retry=HASTY) as client:
             client.collections()
-            access = client.connection._login._access  # type: ignore[union-attr]
+            access = client.connection.login._access  # type: ignore[union-attr]
     finally:
         root.removeHandler(handler)
         root.setLevel(level)

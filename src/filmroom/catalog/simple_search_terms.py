@@ -14,6 +14,8 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from filmroom.model.search import wildcard_pattern
+
 Bools = NDArray[np.bool_]
 Numbers = NDArray[np.int32]
 
@@ -93,7 +95,7 @@ class Terms:
             end = bisect_right(order.folded, first, begin, key=itemgetter(slice(len(first))))
             places: Sequence[int] = range(begin, end)
             if name.rstrip(_ANY) != first:
-                fits = re.compile(_pattern(name, "."), re.DOTALL).fullmatch
+                fits = re.compile(wildcard_pattern(name, "."), re.DOTALL).fullmatch
                 places = [place for place in places if fits(order.folded[place])]
             found[order.numbers[places]] = True
         return found
@@ -136,7 +138,7 @@ class Phrases(Terms):
         candidates = reduce(np.intersect1d, (self._holding(word) for word in words))
         if len(words) == 1:
             return candidates
-        phrase = r"\W+".join(_pattern(word, r"\w") for word in words)
+        phrase = r"\W+".join(wildcard_pattern(word, r"\w") for word in words)
         told = re.compile(rf"(?<!\w){phrase}(?!\w)")
         return np.asarray([each for each in candidates.tolist() if told.search(self._folded[each])], np.int64)
 
@@ -144,19 +146,6 @@ class Phrases(Terms):
         with self._turn:
             if _ANY not in word:
                 return np.array(self._holders.get(word, ()), np.int64)
-            fits = re.compile(_pattern(word, r"\w")).fullmatch
+            fits = re.compile(wildcard_pattern(word, r"\w")).fullmatch
             holders = [np.array(some, np.int64) for each, some in self._holders.items() if fits(each)]
         return np.unique(np.concatenate([np.empty(0, np.int64), *holders]))
-
-
-def _pattern(text: str, character: str) -> str:
-    """Return the pattern of a text in upper case, in which ``*`` stands for any number of some characters.
-
-    What stands between two ``*`` is taken where it comes first and never looked for again (an atomic group):
-    that finds whatever there is, in a time that does not explode with the number of ``*``.
-    """
-    first, *others = (re.escape(part) for part in re.split(r"\*+", text.upper()))
-    if not others:
-        return first
-    between = "".join(f"(?>{character}*?{part})" for part in others[:-1])
-    return f"{first}{between}{character}*{others[-1]}"

@@ -86,7 +86,7 @@ class AsyncConnection:
             async with http.stream(
                 "GET" if form is None else "POST",
                 root + path,
-                params=dict(params),
+                params=dict(params) or None,
                 data=form,
                 headers=proof,
             ) as response:

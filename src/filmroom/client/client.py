@@ -16,6 +16,8 @@ from filmroom.client.question import Blocking
 from filmroom.client.questions import Questions
 from filmroom.client.report import DownloadReport, Progress
 from filmroom.client.servers import siblings
+from filmroom.client.snapshot.opening import Chosen, opened, server_of
+from filmroom.client.snapshot.sync import Sync, SyncProgress, SyncReport
 from filmroom.client.sources.choose import SourceName, Sources
 from filmroom.client.steps import Request, Steps, begin, fail, go_on
 from filmroom.client.templates import Layout
@@ -54,6 +56,8 @@ class Client(Questions, Blocking):
     :param others: servers that are asked, as nobody, for series that this one does not have; default: for one
         of TCIA's two servers the other.
     :param anonymous: ask as nobody, whatever login there is.
+    :param snapshot: answer from a snapshot that :meth:`sync` made, without a network: True for the one in the
+        user's data folder, or a file. What it cannot answer raises :class:`~filmroom.errors.NotOffline`.
 
     A client may be shared among threads. Every method raises :class:`~filmroom.errors.ServerUnreachable`,
     :class:`~filmroom.errors.ServerError`, :class:`~filmroom.errors.AccessDenied` or
@@ -76,18 +80,22 @@ class Client(Questions, Blocking):
         gen3_key: str | os.PathLike[str] | None = None,
         others: Iterable[str] | None = None,
         anonymous: bool = False,
+        snapshot: Chosen = False,
     ) -> None:
         if api not in {None, *get_args(Api)}:
             raise InvalidInput(f"There is no API version {api!r}; known are {', '.join(get_args(Api))}.")
         if workers < 1:
             raise InvalidInput("A client needs at least one worker.")
-        self._api = api
+        self._api: str | None = api
         self.workers = workers
-        root = chosen_root(base_url)
+        root = chosen_root(base_url or server_of(snapshot))
         who = chosen_credentials(root, Credentials(login, password, token), anonymous=anonymous)
         way: dict[str, Any] = {"timeout": timeout, "proxies": proxies}
         options = {**way, "connections": workers, "policy": retry}
         self.connection = Connection(root, **options, **who.arguments)
+        self.snapshot = opened(snapshot, self.connection, api) if snapshot else None
+        if self.snapshot is not None:
+            self._api, others = self.snapshot.info.api, ()
         self.sources = Sources(self, source, gen3_key=gen3_key, **options)
         self._others = siblings(root, others)
         self._elsewhere: dict[str, str] = {}
@@ -138,6 +146,8 @@ class Client(Questions, Blocking):
         """Close the connections."""
         self.connection.close()
         self.sources.close()
+        if self.snapshot is not None:
+            self.snapshot.close()
         for other in self._at.values():
             other.close()
 
@@ -214,7 +224,8 @@ class Client(Questions, Blocking):
         What is there and whole is skipped; what an earlier call left unfinished is continued. A series
         appears in its folder only when number, bytes and MD5 of all its files are right.
 
-        :param series: a UID, a record of :meth:`series`, or many of them.
+        :param series: a UID, a record of :meth:`series`, many of them, or the path of a manifest
+            (``.tcia``, or a table with a column of UIDs).
         :param progress: called with a :class:`Progress`, from other threads, one call at a time.
         :param overwrite: fetch also what is there already.
         :param layout: how folders and files are named: ``flat``, ``classic``, ``descriptive``, ``idc``, or a
@@ -238,6 +249,29 @@ class Client(Questions, Blocking):
             stop=stop,
         )
         return download.run(listed(series))
+
+    def sync(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        full: bool = False,
+        progress: Callable[[SyncProgress], None] | None = None,
+    ) -> SyncReport:
+        """Keep a snapshot of the server's catalogue, from which ``Client(snapshot=True)`` answers.
+
+        Asked is for what changed since the last one: what an archivist changed of a series that was there
+        before, without releasing it anew, shows only with a full one. It can be interrupted and called again.
+
+        :param path: a file; default: one for this server and login, in the user's data folder.
+        :param full: list everything anew. :param progress: called with a :class:`SyncProgress`.
+        :raises ArchiveInUse: when another process makes the same one.
+        :raises InvalidInput: when this client itself answers from a snapshot.
+        :raises StoreFull, StoreError: when it cannot be written.
+        """
+        if self.snapshot is not None:
+            raise InvalidInput("A client that answers from a snapshot cannot make one.")
+        target = None if path is None else Path(path).expanduser()
+        return Sync(self, target, full=full, progress=progress).run()
 
     def archive_request(self, series_instance_uid: str) -> SeriesRequest:
         """Return how the archive of a series is asked for: with licence and MD5 in v4, with MD5 in v1."""
@@ -291,11 +325,16 @@ class Client(Questions, Blocking):
         """Ask what a question requests, until it has its result."""
         step = begin(steps)
         while isinstance(step, Request):
-            client = self if step.root is None else self.at(step.root)
             try:
-                answer = client.connection.ask(step)
+                outcome = self._outcome(step)
             except FilmroomError as error:
                 step = fail(steps, error)
             else:
-                step = go_on(steps, step, answer)
+                step = go_on(steps, outcome)
         return step.result
+
+    def _outcome(self, request: Request) -> Any:
+        if self.snapshot is not None:
+            return self.snapshot.outcome(request)
+        client = self if request.root is None else self.at(request.root)
+        return request.read(client.connection.ask(request))

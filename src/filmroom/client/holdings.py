@@ -14,7 +14,7 @@ from filmroom.errors import InvalidInput
 from filmroom.model.entities import CollectionDescription, Licence, Series, SeriesRecord, ValueCount
 from filmroom.model.queries import CountValues, FindCollections, FindLicences, FindSeriesRecords
 from filmroom.wire.decode import decode
-from filmroom.wire.operations import find_operation
+from filmroom.wire.operations import Operation, find_operation
 from filmroom.wire.views import View
 
 Counted = Literal["collection", "modality", "body_part_examined", "manufacturer", "species_code"]
@@ -93,13 +93,17 @@ class HoldingQuestions(Asking):
 
     def _records_of(self, uids: Sequence[str]) -> Steps[Rows]:
         operation = self._advanced("getSeriesMetadata" if self.api == "v4" else "getSeriesMetadata2")
-        assert operation.view is not None  # noqa: S101 - a table of the API
-        read = _attached(operation.view)
         rows: Rows = []
         for some in portions(uids):
-            query, form = FindSeriesRecords((tuple(some),)), {"list": ",".join(some)}
-            rows += yield Request(operation, query, read, form=form)
+            rows += yield records_request(operation, some)
         return rows
+
+
+def records_request(operation: Operation, uids: Sequence[str]) -> Request:
+    """Return how an operation is asked for everything about some series."""
+    assert operation.view is not None  # noqa: S101 - a table of the API
+    query = FindSeriesRecords((tuple(uids),))
+    return Request(operation, query, _attached(operation.view), form={"list": ",".join(uids)})
 
 
 def _attached(view: View) -> Callable[[Answer], Rows]:

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar, cast
 
 from filmroom import settings
 from filmroom.client.records import Records
-from filmroom.client.steps import Answer, Request, Steps, begin, fail, resume
+from filmroom.client.steps import Answer, Request, Steps, begin, fail, go_on
 from filmroom.errors import FilmroomError, NoSuchOperation, NotFound
 from filmroom.model.entities import Series
 from filmroom.model.queries import FindValues
@@ -130,7 +130,7 @@ def asked_of(root: str, steps: Steps[R]) -> Steps[R]:
         except FilmroomError as error:
             step = fail(steps, error)
         else:
-            step = resume(steps, outcome)
+            step = go_on(steps, outcome)
     return step.result
 
 

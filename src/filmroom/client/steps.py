@@ -65,13 +65,8 @@ def begin(steps: Steps[R]) -> Request | Finished[R]:
     return _step(lambda: next(steps))
 
 
-def go_on(steps: Steps[R], request: Request, answer: Answer) -> Request | Finished[R]:
-    """Tell a question what its request was answered with; return its next one, or its result."""
-    return resume(steps, request.read(answer))
-
-
-def resume(steps: Steps[R], outcome: Any) -> Request | Finished[R]:
-    """Tell a question what :attr:`Request.read` made of an answer; return its next one, or its result."""
+def go_on(steps: Steps[R], outcome: Any) -> Request | Finished[R]:
+    """Tell a question what :attr:`Request.read` made of an answer; return its next request, or its result."""
     return _step(lambda: steps.send(outcome))
 
 

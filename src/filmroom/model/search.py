@@ -165,3 +165,18 @@ def age_in_years(text: str) -> float:
     if match is None:
         raise ValueError(f"not an age: {text!r}")
     return int(match[1]) / _PER_YEAR[match[2].upper()]
+
+
+def wildcard_pattern(text: str, character: str) -> str:
+    """Return the pattern of a text in upper case, in which ``*`` stands for any number of some characters.
+
+    :param character: the pattern of one of them.
+
+    What stands between two ``*`` is taken where it comes first and never looked for again (an atomic group):
+    that finds whatever there is, in a time that does not explode with the number of ``*``.
+    """
+    first, *others = (re.escape(part) for part in re.split(r"\*+", text.upper()))
+    if not others:
+        return first
+    between = "".join(f"(?>{character}*?{part})" for part in others[:-1])
+    return f"{first}{between}{character}*{others[-1]}"

@@ -5,6 +5,7 @@ The state and its steps, without I/O; who uses it sees to it that one renewal ru
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Generator
@@ -60,6 +61,13 @@ class Login:
 
     def __repr__(self) -> str:
         return f"Login({self._login or 'token'!r})"
+
+    @property
+    def account(self) -> str:
+        """Who asks, without what is secret: the login, or a digest of the token."""
+        if self._login is not None:
+            return f"login {self._login}"
+        return f"token {hashlib.sha256(self._access.encode()).hexdigest()[:32]}"
 
     @property
     def is_due(self) -> bool:
