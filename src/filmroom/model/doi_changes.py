@@ -15,13 +15,14 @@ def storage_form(record: DoiRecord) -> dict[str, Any]:
     attributes = {stored: record.attributes.get(name) for name, stored in STORAGE_NAMES.items()}
     publisher, content_url = attributes.pop("publisher"), attributes.pop("content_url")
     return {
-        "doi": record.doi,
         "url": record.url,
         **attributes,
         "schema_version": record.schema_version,
         "content_url": content_url,
+        "landing_page": None,  # the check of landing pages, which nobody does here
         "aasm_state": record.state.value,
         "source": record.source,
+        "doi": record.doi.upper(),  # as DataCite stores it
         "reason": record.reason,
         "publisher": publisher,
     }
