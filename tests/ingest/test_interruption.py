@@ -19,7 +19,7 @@ import pytest
 from filmroom.errors import ArchiveInUse
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Candidate
-from filmroom.ingest.check import Checked
+from filmroom.ingest.checked import Checked
 from filmroom.ingest.readers import Readers, Workplace
 from filmroom.upkeep.fsck import FsckOptions, check_archive
 

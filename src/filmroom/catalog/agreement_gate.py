@@ -29,7 +29,7 @@ def agreement_missing(visible: VisibleSet) -> sa.ColumnElement[bool]:
     True for restricted series whose agreement the viewer has not accepted. Public ones are never gated, and
     the public sees no others. Where there is no text, there is nothing to accept.
     """
-    return _missing(visible, series.c.site_id)
+    return agreement_missing_at(visible, series.c.site_id)
 
 
 def gated_sites(visible: VisibleSet) -> sa.Select[tuple[int]]:
@@ -37,11 +37,12 @@ def gated_sites(visible: VisibleSet) -> sa.Select[tuple[int]]:
     return (
         sa.select(site.c.id)
         .select_from(site.join(agreement, agreement.c.id == effective_agreement(site.c.collection_id)))
-        .where(_missing(visible, site.c.id))
+        .where(agreement_missing_at(visible, site.c.id))
     )
 
 
-def _missing(visible: VisibleSet, site_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+def agreement_missing_at(visible: VisibleSet, site_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """The same condition for whatever else is of a site, joined with its effective ``agreement``."""
     if visible.viewer.account_id is None:
         return sa.false()
     accepted = (

@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from filmroom.catalog import ledger, runs
 from filmroom.catalog.database import Database, chunks
 from filmroom.catalog.schema import instance
+from filmroom.catalog.slide_write import slide_is_there
 from filmroom.model.entities import IncomingInstance, ItemOutcome
 from filmroom.model.naming import uid_digest
+from filmroom.model.slides import IncomingSlide
 
 
 class IngestLedger:
@@ -29,6 +31,11 @@ class IngestLedger:
                 for digest, sha256 in connection.execute(statement.where(instance.c.uid_digest.in_(some))):
                     found[by_digest[bytes(digest)]] = bytes(sha256)
         return found
+
+    def has_slide(self, collection: str, name: str, original_sha256: bytes) -> bool:
+        """Return whether a collection has the slide already, as it came."""
+        with self._database.reading() as connection:
+            return slide_is_there(connection, collection, name, original_sha256)
 
     def begin_run(
         self, key: str, plan: str | None = None, owner: str | None = None, seconds: int = 0
@@ -112,21 +119,25 @@ class IngestLedger:
         batch_id: int | None,
         incoming: Sequence[IncomingInstance],
         refused: Sequence[ledger.Refusal] = (),
+        slides: Sequence[IncomingSlide] = (),
         *,
         worker: str | None = None,
         record: ledger.Record | None = None,
     ) -> list[ItemOutcome]:
-        """Store a batch in one transaction: instances, totals, facets, quarantine, and the batch itself.
+        """Store a batch in one transaction: instances, slides, totals, facets, quarantine, the batch itself.
 
-        Returns one outcome per incoming instance, in order: ``stored``, ``present`` (the same bytes are
-        there already) or ``quarantined`` (an identity rule is broken; its bytes stay at their location).
+        Returns one outcome per incoming instance, then per slide, in order: ``stored``, ``present`` (the
+        same bytes are there already) or ``quarantined`` (an identity rule is broken; its bytes stay at their
+        location).
         The bytes at every location must be durable before the call.
 
         :param worker: who leased the batch. :param record: what the ledger keeps of the outcomes.
         :raises LeaseLost: when the batch is not that worker's any more; nothing was changed.
         """
         with self._database.writing() as connection:
-            return ledger.commit_batch(connection, batch_id, incoming, refused, worker=worker, record=record)
+            return ledger.commit_batch(
+                connection, batch_id, incoming, refused, slides, worker=worker, record=record
+            )
 
     def end_run(self, run_id: int, summary: dict[str, Any]) -> None:
         """Close an ingest run."""

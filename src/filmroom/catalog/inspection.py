@@ -16,9 +16,8 @@ from filmroom.catalog import facets, recount
 from filmroom.catalog.administration import record_change
 from filmroom.catalog.content import INSTANCE_COLUMNS, stored_instance
 from filmroom.catalog.database import Database, chunks
-from filmroom.catalog.ledger import forget_unused
+from filmroom.catalog.ledger import HOLDERS, forget_unused
 from filmroom.catalog.schema import facet, instance, quarantine, series, site, stored_object
-from filmroom.catalog.schema_files import series_file
 from filmroom.catalog.simple_search_changes import correct_geometry, wrong_geometry
 from filmroom.catalog.write import object_ids
 from filmroom.model.entities import Location, StoredInstance
@@ -125,12 +124,7 @@ class Inspection:
     def unused_objects(self) -> Iterator[list[tuple[str, bool]]]:
         """Yield pages of the object rows that nothing refers to: key, and whether it is a file in place."""
         last = -1
-        used = sa.or_(
-            *(
-                sa.exists().where(holder.c.object_id == stored_object.c.id)
-                for holder in (instance, quarantine, series_file)
-            )
-        )
+        used = sa.or_(*(sa.exists().where(holder.c.object_id == stored_object.c.id) for holder in HOLDERS))
         while True:
             statement = (
                 sa.select(stored_object.c.id, stored_object.c.object_key, stored_object.c.in_place)

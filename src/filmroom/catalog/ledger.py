@@ -14,6 +14,8 @@ from filmroom.catalog import runs
 from filmroom.catalog.database import chunks
 from filmroom.catalog.schema import instance, quarantine, stored_object
 from filmroom.catalog.schema_files import series_file
+from filmroom.catalog.schema_slides import slide
+from filmroom.catalog.slide_write import SlideAcceptance
 from filmroom.catalog.write import Acceptance, now, object_ids
 from filmroom.errors import IdentityConflict, NotFound
 from filmroom.model.entities import (
@@ -24,6 +26,10 @@ from filmroom.model.entities import (
     Location,
     QuarantineItem,
 )
+from filmroom.model.slides import IncomingSlide
+
+HOLDERS = (instance, quarantine, series_file, slide)
+"""The tables whose rows refer to stored objects."""
 
 Record = Callable[[Sequence[ItemOutcome]], dict[str, Any] | None]
 """Makes of the outcomes of a batch what the ledger keeps of it, ready for JSON; None: nothing."""
@@ -46,11 +52,12 @@ def commit_batch(
     batch_id: int | None,
     incoming: Sequence[IncomingInstance],
     refused: Sequence[Refusal],
+    slides: Sequence[IncomingSlide] = (),
     *,
     worker: str | None = None,
     record: Record | None = None,
 ) -> list[ItemOutcome]:
-    """Store a batch: one outcome per incoming instance, in order. See ``Catalog.commit_batch``."""
+    """Store a batch: one outcome per incoming instance and slide, in order. See ``Catalog.commit_batch``."""
     if batch_id is not None and worker is not None:
         runs.check_lease(connection, batch_id, worker)
     acceptance = Acceptance(connection)
@@ -67,6 +74,15 @@ def commit_batch(
             refusal = Refusal(item.source, conflict.reason, message, item.instance.size, item.assignment)
             conflicts.append((refusal, item.location))
     acceptance.store()
+    accepted_slides = SlideAcceptance(connection, now())
+    for slide_item in slides:
+        try:
+            outcomes.append(accepted_slides.take(slide_item))
+        except IdentityConflict as conflict:
+            message, source = str(conflict), slide_item.source
+            outcomes.append(ItemOutcome(source, "quarantined", conflict.reason, message))
+            refusal = Refusal(source, conflict.reason, message, slide_item.size, slide_item.assignment)
+            conflicts.append((refusal, slide_item.location))
     _add_to_quarantine(connection, [*conflicts, *((refusal, _copy(refusal)) for refusal in refused)])
     if batch_id is not None:
         runs.finish_batch(connection, batch_id, None if record is None else record(outcomes))
@@ -172,7 +188,7 @@ def forget_unused(connection: sa.Connection, keys: Sequence[str]) -> list[str]:
     """Return those of the keys that nothing refers to, and drop their object rows."""
     in_use: set[str] = set()
     for some in chunks(list(keys)):
-        for holder in (instance, quarantine, series_file):
+        for holder in HOLDERS:
             statement = (
                 sa.select(stored_object.c.object_key)
                 .select_from(stored_object.join(holder))

@@ -15,10 +15,15 @@ from filmroom.cli import (
     browse,
     cite,
     demo,
+    doi,
     fetch,
     index,
+    keep,
+    login,
+    search,
     series_files,
     service,
+    slides,
     upkeep,
 )
 from filmroom.cli.errors import exit_code_for, explain, explain_fault, missing_extra
@@ -33,7 +38,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (demo, archive, accounts, agreement, service, browse, cite, series_files, fetch, index, upkeep):
+for module in (
+    demo,
+    archive,
+    accounts,
+    agreement,
+    doi,
+    service,
+    browse,
+    search,
+    login,
+    cite,
+    series_files,
+    slides,
+    fetch,
+    keep,
+    index,
+    upkeep,
+):
     module.register(app)
 
 

@@ -50,6 +50,8 @@ class Rules:
     visibility: int = int(Visibility.VISIBLE)
     access: Literal["public", "restricted"] | None = None
     in_place: bool = False
+    originals: frozenset[str] = field(default=frozenset(), compare=False)
+    """Collections whose slides are given out as they came, labels and all."""
     restricted: frozenset[str] = field(default=frozenset(), compare=False)
     """Collections that are restricted now: new sites of theirs are restricted too unless told otherwise."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,9 +18,11 @@ from filmroom.dicom.header import Header, is_dicomdir, read_header
 from filmroom.errors import DicomError, InvalidInput, NotDicom, ObjectMissing
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Bystander, Candidate, Refused
+from filmroom.ingest.checked import Checked
 from filmroom.ingest.content import Content
 from filmroom.ingest.packing import TaskPacks, delivery_order
 from filmroom.ingest.patience import patiently
+from filmroom.ingest.slides import KnowsSlides, NoSlide, SlideIntake, may_be_slide
 from filmroom.model.entities import (
     Assignment,
     IncomingInstance,
@@ -40,27 +42,10 @@ _GROUP_BYTES = 16 << 20
 _GROUP_FILES = 64
 
 
-class KnowsDigests(Protocol):
+class Known(KnowsSlides, Protocol):
     """What the reading of files asks the catalogue."""
 
     def known_digests(self, sop_uids: Sequence[str]) -> dict[str, bytes]: ...
-
-
-@dataclass(slots=True)
-class Checked:
-    """What became of a task's candidates, each list in their order.
-
-    ``present`` are those whose bytes the archive already has; ``keys`` every object that was written;
-    ``warnings`` are (source, sentence); ``bytes_read`` counts what was read.
-    """
-
-    incoming: list[IncomingInstance] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    bystanders: list[Bystander] = field(default_factory=list)
-    present: list[ItemOutcome] = field(default_factory=list)
-    warnings: list[tuple[str, str]] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    bytes_read: int = 0
 
 
 @dataclass(slots=True)
@@ -102,7 +87,7 @@ class _Read:
 class Checker:
     """Checks tasks one after the other, with one catalogue and one store."""
 
-    def __init__(self, catalog: KnowsDigests, store: Store, rules: Rules, spool_folder: str | None) -> None:
+    def __init__(self, catalog: Known, store: Store, rules: Rules, spool_folder: str | None) -> None:
         self._catalog = catalog
         self._store = store
         self._rules = rules
@@ -124,7 +109,7 @@ class Checker:
 
 
 class _Task:
-    def __init__(self, catalog: KnowsDigests, store: Store, rules: Rules, spool_folder: str | None) -> None:
+    def __init__(self, catalog: Known, store: Store, rules: Rules, spool_folder: str | None) -> None:
         self._catalog = catalog
         self._store = store
         self._rules = rules
@@ -137,6 +122,7 @@ class _Task:
         self._packs = TaskPacks(store)
         self._lone: list[PackWriter] = []
         self._kept: list[str] = []
+        self._slides = SlideIntake(catalog, store, rules)
         # In order of candidates: the instance, and its location or where to find it once packs are written.
         self._stored: list[tuple[ReadInstance, Assignment, str, Place]] = []
         self._assigned: dict[tuple[str | None, str | None, str | None], Assignment] = {}
@@ -163,6 +149,9 @@ class _Task:
 
     def _examine(self, candidate: Candidate, content: Content) -> bool:
         """Check one candidate; tell whether it now waits to be stored."""
+        if may_be_slide(candidate, content):
+            self._examine_slide(candidate, content)
+            return False
         assignment: Assignment | None = None
         try:
             header = read_header(content.source(), candidate.member or candidate.path)
@@ -186,6 +175,21 @@ class _Task:
         if content.data is not None:
             self._waiting_bytes += content.size
         return True
+
+    def _examine_slide(self, candidate: Candidate, content: Content) -> None:
+        assignment: Assignment | None = None
+        try:
+            assignment = self._rules.assign(candidate.folder, None, None)
+            slide = self._slides.take(candidate, content, assignment)
+        except NoSlide:
+            self._result.bystanders.append(Bystander(candidate.source, "not-dicom"))
+        except Refused as error:
+            self._refuse(candidate, error.reason, str(error), assignment, content)
+        else:
+            if slide is None:
+                self._result.present.append(ItemOutcome(candidate.source, "present", "same-bytes"))
+            else:
+                self._result.slides.append(slide)
 
     def _assign(self, candidate: Candidate, header: Header) -> Assignment:
         key = (candidate.folder, header.collection_tag, header.site_tag)
@@ -329,7 +333,7 @@ class _Task:
             self._result.incoming.append(IncomingInstance(instance, assignment, location, source))
         self._result.refusals.sort(key=lambda refusal: self._order[refusal.source])
         stored = {item.location.key for item in self._result.incoming if not item.location.in_place}
-        self._result.keys = sorted(stored | set(self._kept))
+        self._result.keys = sorted(stored | set(self._kept) | set(self._slides.keys))
         return self._result
 
     def discard(self) -> None:
@@ -339,5 +343,6 @@ class _Task:
         self._packs.discard()
         for pack in self._lone:
             pack.discard()
+        self._slides.discard()
         for key in self._kept:
             self._store.delete(key)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Literal
 from filmroom.catalog import Catalog
 from filmroom.errors import InvalidInput
 from filmroom.ingest.assign import MAXIMUM_COLLECTION, checked_name
+from filmroom.ingest.csv_table import read_table
 from filmroom.model.entities import Licence
 from filmroom.model.policy import doi_address, find_licence
 
@@ -58,53 +57,11 @@ class CollectionTerms:
 
 
 def read_collection_table(path: Path) -> list[CollectionTerms]:
-    """Read a CSV file with the header of :data:`COLUMNS`, in any order; only ``collection`` is required.
+    """Read a CSV file with the header of :data:`COLUMNS`; only ``collection`` is required.
 
-    UTF-8, with or without a byte order mark.
-
-    :raises InvalidInput: when the file, its header or any row is not legal; the sentence names the line.
+    :raises InvalidInput: see :func:`filmroom.ingest.csv_table.read_table`.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InvalidInput(f"Cannot read {path}: {error.strerror or error}.") from None
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is not UTF-8 text.", advice="Save it as CSV in UTF-8.") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    found: dict[str, CollectionTerms] = {}
-    try:
-        _check_header(path, reader.fieldnames)
-        for row in reader:
-            if not any(row.values()):
-                continue
-            terms = _row(path, reader.line_num, row)
-            if terms.name in found:
-                raise InvalidInput(f"{path}, line {reader.line_num}: {terms.name!r} occurs twice.")
-            found[terms.name] = terms
-    except csv.Error as error:
-        raise InvalidInput(f"{path}, line {reader.line_num}: not legal CSV ({error}).") from None
-    return list(found.values())
-
-
-def _check_header(path: Path, header: Iterable[str] | None) -> None:
-    names = [] if header is None else list(header)
-    known = f"Known columns: {', '.join(COLUMNS)}."
-    if "collection" not in names:
-        raise InvalidInput(f"{path} has no header line with the column 'collection'.", advice=known)
-    unknown = [name for name in names if name not in COLUMNS]
-    if unknown:
-        raise InvalidInput(f"{path} has unknown columns: {', '.join(map(repr, unknown))}.", advice=known)
-    if len(set(names)) < len(names):
-        raise InvalidInput(f"{path} has a column twice.", advice=known)
-
-
-def _row(path: Path, line: int, row: Mapping[str | None, str | None]) -> CollectionTerms:
-    if None in row:
-        raise InvalidInput(f"{path}, line {line}: more cells than the header has columns.")
-    try:
-        return CollectionTerms.checked({name: value for name, value in row.items() if name is not None})
-    except InvalidInput as error:
-        raise InvalidInput(f"{path}, line {line}: {error}", advice=error.advice) from None
+    return read_table(path, COLUMNS, CollectionTerms.checked, lambda terms: terms.name)
 
 
 def _switch(text: str) -> bool | None:

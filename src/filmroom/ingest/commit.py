@@ -9,7 +9,7 @@ from filmroom.catalog import Catalog
 from filmroom.errors import LeaseLost
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Bystander
-from filmroom.ingest.check import Checked
+from filmroom.ingest.checked import Checked
 from filmroom.ingest.patience import patiently
 from filmroom.ingest.report import BatchRecord, CollectionTouched, IngestReport, ReportFile
 from filmroom.model.entities import ItemOutcome
@@ -51,7 +51,12 @@ class Committer:
 
         def attempt() -> Sequence[ItemOutcome]:
             return self._catalog.commit_batch(
-                batch_id, checked.incoming, checked.refusals, worker=worker, record=record
+                batch_id,
+                checked.incoming,
+                checked.refusals,
+                checked.slides,
+                worker=worker,
+                record=record,
             )
 
         def again() -> Sequence[ItemOutcome]:
@@ -69,7 +74,7 @@ class Committer:
             return False
         in_vain = {
             item.location.key
-            for item, outcome in zip(checked.incoming, outcomes, strict=True)
+            for item, outcome in zip(checked.arrived, outcomes, strict=True)
             if outcome.outcome != "stored" and not item.location.in_place
         }
         # What is in quarantine already, from the same source, keeps its first copy.
@@ -120,12 +125,12 @@ def _skipped(bystander: Bystander) -> ItemOutcome:
 
 
 def _note(done: BatchRecord, checked: Checked, outcomes: Sequence[ItemOutcome]) -> None:
-    for item, outcome in zip(checked.incoming, outcomes, strict=True):
+    for item, outcome in zip(checked.arrived, outcomes, strict=True):
         if outcome.outcome != "stored":
             done.items.append(outcome)
             continue
         done.stored += 1
-        done.bytes_stored += item.instance.size
+        done.bytes_stored += item.size
         place = item.assignment
         entry = done.collections.setdefault(
             (place.collection, place.site),

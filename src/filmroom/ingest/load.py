@@ -24,7 +24,8 @@ from filmroom.errors import FilmroomError, InvalidInput
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.batches import Batcher
 from filmroom.ingest.candidates import Bystander, Candidate, Remark, Trouble, label
-from filmroom.ingest.check import Checked, Checker
+from filmroom.ingest.check import Checker
+from filmroom.ingest.checked import Checked
 from filmroom.ingest.commit import Committer
 from filmroom.ingest.containers import container_kind
 from filmroom.ingest.content import close_archives
@@ -159,14 +160,16 @@ def own_folders(address: ArchiveAddress) -> tuple[Path, ...]:
 
 
 def with_present_access(rules: Rules, catalog: Catalog) -> Rules:
-    """Return the rules with the names of the collections that are not wholly public."""
+    """Return the rules with what collections have of their own: who is not wholly public, whose slides are
+    given out as they came."""
     restricted = frozenset(c.name for c in catalog.collections() if c.access != "public")
-    return replace(rules, restricted=restricted)
+    return replace(rules, restricted=restricted, originals=catalog.slides().with_originals())
 
 
 def run_key(address: ArchiveAddress, paths: Sequence[Path], rules: Rules) -> str:
     """Return what tells this ingest from others: a digest of archive, rules and absolute paths."""
     parts = asdict(replace(rules, restricted=frozenset())) | {"restricted": None}
+    del parts["originals"]  # as it is now, whatever it was when the ingest began
     text = json.dumps([address.store_url, parts, [str(path) for path in paths]], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

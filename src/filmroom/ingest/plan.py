@@ -23,7 +23,10 @@ class Plan:
 
     def text(self) -> str:
         """Return the plan as JSON."""
-        rules = asdict(self.rules) | {"restricted": sorted(self.rules.restricted)}
+        rules = asdict(self.rules) | {
+            "restricted": sorted(self.rules.restricted),
+            "originals": sorted(self.rules.originals),
+        }
         return json.dumps({"rules": rules, "paths": self.paths, "proof": self.proof})
 
     @classmethod
@@ -35,6 +38,7 @@ class Plan:
         rules |= {
             "licence": None if licence is None else Licence(**licence),
             "restricted": frozenset(rules["restricted"]),
+            "originals": frozenset(rules["originals"]),
         }
         return cls(Rules(**rules), tuple(parts["paths"]), parts["proof"])
 

@@ -121,7 +121,7 @@ def _retry_one(
         outcome = checked.present[0]
     else:
         # A conflict again finds its row in quarantine: same source, reason and size.
-        outcome = catalog.commit_batch(None, checked.incoming)[0]
+        outcome = catalog.commit_batch(None, checked.incoming, slides=checked.slides)[0]
         _delete_unused(catalog, store, checked.keys)
     if outcome.outcome != "quarantined":
         _forget(catalog, store, item)

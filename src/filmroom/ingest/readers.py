@@ -18,7 +18,8 @@ from pathlib import Path
 
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.candidates import Candidate
-from filmroom.ingest.check import Checked, Checker
+from filmroom.ingest.check import Checker
+from filmroom.ingest.checked import Checked
 from filmroom.ingest.patience import patiently
 from filmroom.settings import ArchiveAddress
 
@@ -234,6 +235,7 @@ def merged(results: Sequence[Checked]) -> Checked:
     whole = Checked()
     for result in results:
         whole.incoming += result.incoming
+        whole.slides += result.slides
         whole.refusals += result.refusals
         whole.bystanders += result.bystanders
         whole.present += result.present

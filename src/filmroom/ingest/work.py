@@ -16,7 +16,8 @@ from filmroom.errors import FilmroomError
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.batches import tasks
 from filmroom.ingest.candidates import Candidate, Refused
-from filmroom.ingest.check import QUARANTINE_PREFIX, Checked
+from filmroom.ingest.check import QUARANTINE_PREFIX
+from filmroom.ingest.checked import Checked
 from filmroom.ingest.commit import Committer
 from filmroom.ingest.content import Content
 from filmroom.ingest.patience import patiently

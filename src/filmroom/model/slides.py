@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
+
+from filmroom.model.entities import Assignment, Location
 
 SlideFormat = Literal["svs", "ndpi", "ome-tiff", "tiff"]
 ASSOCIATED = ("label", "macro", "map")
@@ -49,3 +52,96 @@ class SlideFacts:
     def height(self) -> int:
         """Pixels of the largest level."""
         return self.levels[0].height
+
+
+@dataclass(frozen=True, slots=True)
+class SlideFile:
+    """The file that a slide is given out as: a copy without the pictures of the glass, or the original."""
+
+    name: str
+    size: int
+    md5: bytes
+    sha256: bytes
+    crc32: int
+    location: Location
+
+    @property
+    def label(self) -> str:
+        return f"Slide {self.name!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingSlide:
+    """A slide that was read and stored, and where it came from.
+
+    ``image_id`` is the slide's own identifier, ``subject_id`` the patient's. ``original_sha256`` is of the
+    file as it came; ``is_original``: ``file`` is that one.
+    """
+
+    facts: SlideFacts
+    file: SlideFile
+    original_sha256: bytes
+    is_original: bool
+    image_id: str
+    subject_id: str
+    stain: str | None
+    assignment: Assignment
+    source: str
+
+    @property
+    def location(self) -> Location:
+        return self.file.location
+
+    @property
+    def size(self) -> int:
+        return self.file.size
+
+
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """A catalogued slide as a viewer may see it. Sizes in pixels and micrometres per pixel; times are UTC."""
+
+    id: int
+    collection_id: int
+    collection: str
+    site: str
+    subject_id: str
+    image_id: str
+    name: str
+    format: str
+    vendor: str
+    width: int
+    height: int
+    pixel_size_x: float | None
+    pixel_size_y: float | None
+    objective_power: float | None
+    stain: str | None
+    size: int
+    md5: bytes
+    sha256: bytes
+    is_original: bool
+    description_uri: str | None
+    licence_name: str | None
+    licence_url: str | None
+    created: dt.datetime
+    changed: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SlideCollection:
+    """A collection that has slides a viewer may see; ``changed``: when one of them last was."""
+
+    id: int
+    name: str
+    slides: int
+    changed: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SlideDescription:
+    """What a person says of a slide, which its file does not; None: nothing."""
+
+    name: str
+    subject_id: str | None = None
+    image_id: str | None = None
+    stain: str | None = None

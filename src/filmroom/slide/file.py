@@ -17,7 +17,7 @@ from filmroom.errors import UnusableSlide
 from filmroom.model.slides import ASSOCIATED, SlideFacts, SlideFormat, SlideLevel
 
 if TYPE_CHECKING:
-    from tiffslide._types import OpenFileLike
+    from tiffslide._types import TiffFileIO
 
 _MOST_PIXELS = 2**40
 """A scan of a whole glass at 100x has about 2**38."""
@@ -49,7 +49,7 @@ class SlideFile:
     Not to be used by several threads at once.
     """
 
-    def __init__(self, source: str | Path | OpenFileLike) -> None:
+    def __init__(self, source: str | Path | TiffFileIO) -> None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of metadata that is not needed here

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from filmroom.catalog.inspection import HeldInstance
 from filmroom.catalog.series_files import HeldFile
+from filmroom.catalog.slides import HeldSlide
 from filmroom.dicom.digest import Digests, digest
 from filmroom.errors import FilmroomError, ObjectChanged, ObjectMissing, StoreError
 from filmroom.model.entities import Location, StoredBytes
@@ -21,7 +22,7 @@ _PIECE = 1 << 20
 _SKIPPED = 1 << 20  # a shorter gap is read over, a longer one jumped
 
 
-Held = TypeVar("Held", HeldInstance, HeldFile)
+Held = TypeVar("Held", HeldInstance, HeldFile, HeldSlide)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,12 @@ KINDS: dict[str, Kind] = {
             "Take it out and add the original again: filmroom series remove-file, filmroom series add-file",
         ),
         Kind(
+            "slide",
+            "the file of a slide is gone or not as it was catalogued",
+            "hand",
+            "Take it out and ingest the original again: filmroom slide remove COLLECTION NAME",
+        ),
+        Kind(
             "quarantine-lost",
             "the kept copy of a quarantined file is gone or has another size",
             "hand",

@@ -14,10 +14,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filmroom.catalog import Catalog
 from filmroom.catalog.inspection import HeldInstance
+from filmroom.catalog.series_files import HeldFile
+from filmroom.catalog.slides import HeldSlide
 from filmroom.errors import StoreError
 from filmroom.model.entities import Location
 from filmroom.settings import ArchiveAddress
@@ -86,6 +88,7 @@ class FsckReport:
 
 
 Tell = Callable[[Finding], None]
+Alone = TypeVar("Alone", HeldFile, HeldSlide)
 Show = Callable[[FsckProgress], None]
 
 
@@ -112,6 +115,7 @@ class _Check:
     ) -> None:
         self._inspection = catalog.inspection()
         self._series_files = catalog.series_files()
+        self._slides = catalog.slides()
         self._text_index = catalog.text_index()
         self._store = store
         self._options = options
@@ -221,20 +225,31 @@ class _Check:
             self._found(_damage_finding(damage), mended=healed)
 
     def _files(self) -> None:
-        """Check the files of series that are not DICOM; each has an object of its own."""
+        """Check slides, and the files of series that are not DICOM; each has an object of its own."""
         for page in self._series_files.held():
             for held in page:
-                result = check_object(self._store, [held], full=self._options.full)
-                self.report.files += 1
-                self._take_any(result)
-                for damage in result.damages:
+                for damage in self._file(held).damages:
                     if self._series_files.is_still(held):
                         detail = f"{held.content.name}: {damage.detail}"
                         uid = held.series_instance_uid
                         key = held.content.location.key
                         self._found(Finding("series-file", detail, key, series_instance_uid=uid))
             self._progress("other files", self.report.files, 0)
+        for slides in self._slides.held():
+            for slide in slides:
+                for wrong in self._file(slide).damages:
+                    if self._slides.is_still(slide):
+                        detail = f"{slide.collection}, {slide.content.name}: {wrong.detail}"
+                        location = slide.content.location
+                        self._found(Finding("slide", detail, location.key, location.in_place))
+            self._progress("other files", self.report.files, 0)
         self._accept_times()
+
+    def _file(self, held: Alone) -> ObjectCheck[Alone]:
+        result = check_object(self._store, [held], full=self._options.full)
+        self.report.files += 1
+        self._take_any(result)
+        return result
 
     # -- the rest ------------------------------------------------------------------------------------
 
