@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -158,20 +158,26 @@ class Leaves:
 
         def find() -> Keys:
             chosen: list[int] = []
-            rows = self._connection.execution_options(yield_per=_AT_ONCE).execute(
-                sa.select(doi_term.c.id, doi_term.c.term).where(*conditions)
-            )
-            for count, row in enumerate(rows):
+            for row in self._read_terms(conditions):
                 if fits(row.term):
                     chosen.append(row.id)
                 if len(chosen) > MOST_EXPANDED:
-                    rows.close()
                     raise QueryRefused(f"A word of the query stands for more than {MOST_EXPANDED} others.")
-                if count % _AT_ONCE == 0:
-                    self._check_time()
             return keys_of(self._connection, doi_posting.c.doi_id, among(doi_posting.c.term_id, chosen))
 
         return self._kept.get(key, find)
+
+    def _read_terms(self, conditions: list[sa.ColumnElement[bool]]) -> Iterator[sa.Row[Any]]:
+        """Yield terms in their order, read piece by piece."""
+        last = ""
+        while True:
+            self._check_time()
+            statement = sa.select(doi_term.c.id, doi_term.c.term).where(*conditions, doi_term.c.term > last)
+            rows = self._connection.execute(statement.order_by(doi_term.c.term).limit(_AT_ONCE)).all()
+            yield from rows
+            if len(rows) < _AT_ONCE:
+                return
+            last = rows[-1].term
 
     def in_range(self, field: str, bounds: Bounds) -> Keys:
         kind = kind_of(field)
