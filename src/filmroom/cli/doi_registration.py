@@ -14,6 +14,7 @@ from filmroom.errors import InvalidInput
 
 if TYPE_CHECKING:
     from filmroom.catalog import Catalog
+    from filmroom.catalog.doi_pushes import DoiPushes
     from filmroom.model.doi_repositories import DoiWriter
     from filmroom.server.registration.far_end import FarEnd
     from filmroom.server.registration.options import RegistrationOptions
@@ -33,6 +34,14 @@ def _options() -> RegistrationOptions:
             "Registration at DataCite is off.", advice="Set FILMROOM_DATACITE_MODE to test or production."
         )
     return options
+
+
+def _pushes(catalog: Catalog, options: RegistrationOptions) -> DoiPushes:
+    """Return the queue of the repository here that has the account's symbol. :raises NotFound:"""
+    from filmroom.server.registration.worker import worker_name
+
+    catalog.doi_repositories().get(options.symbol)
+    return catalog.doi_pushes(options.system, options.symbol, worker_name())
 
 
 def _everybody() -> DoiWriter:
@@ -60,12 +69,12 @@ def push(
     was stopped.
     """
     from filmroom.server.registration.far_end import FarEnd
-    from filmroom.server.registration.worker import Registrar, worker_name
+    from filmroom.server.registration.worker import Registrar
 
     options = _options()
     with open_catalog(data, database_url) as catalog, FarEnd(options) as far:
         name = None if doi is None else catalog.dois().get(doi, _everybody()).doi
-        pushes = catalog.doi_pushes(options.system, options.symbol, worker_name())
+        pushes = _pushes(catalog, options)
         registrar = Registrar(pushes, options)
         if dry_run:
             _print_requests(
@@ -119,7 +128,7 @@ def status(
                 "done": each.done,
                 "error": each.error,
             }
-            for each in catalog.doi_pushes(options.system, options.symbol).status()
+            for each in _pushes(catalog, options).status()
         ]
     columns = ("doi", "wanted", "registration", "tries", "next_try", "done", "error")
     print_records(records, columns, fmt, empty="There is nothing to register: no DOI has left its draft.")
