@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from typer.main import get_command
 
-from filmroom import idc, nbia, utils
+from filmroom import datacite, idc, nbia, utils
 from filmroom.cli.app import app
 from filmroom.cli.errors import EXIT_CODES
 from filmroom.dropin.calls import CALLS
@@ -231,10 +231,10 @@ def tcia_utils_page() -> str:
     """Every function of the drop-in modules."""
     asked = {call.function: f"`{call.endpoint}`" for call in CALLS}
     text = (
-        "# Functions of tcia_utils\n\n`from filmroom import nbia` (or `nbia_v4`, `utils`, `idc`) in place of "
+        "# Functions of tcia_utils\n\n`from filmroom import nbia` (or `nbia_v4`, `utils`, `datacite`, `idc`) in place of "
         "`from tcia_utils import nbia`; [what is the same and what is not](../guides/tcia_utils.md).\n"
     )
-    for module in (nbia, utils, idc):
+    for module in (nbia, utils, datacite, idc):
         functions = [getattr(module, name) for name in sorted(module.__all__, key=str.lower)]
         rows = [
             (

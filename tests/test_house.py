@@ -33,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "client": {"model", "dicom", "wire", "net"} | BASIS,
     "dropin": {"model", "wire", "net", "client"} | BASIS,
     "idc": {"dropin"},
+    "datacite": {"dropin"},
     "nbia": {"dropin"},
     "nbia_v4": {"dropin", "nbia"},
     "utils": {"dropin"},

@@ -348,7 +348,7 @@ def test_the_records_of_tcia_under_whatever_symbol(far_end: FarEnd, datacite: Da
         [name for name in params if name in {"client-id", "provider-id", "prefix"}]
         for _, params, _ in far_end.asked
     ]
-    assert tried == [["client-id"], ["provider-id"]]
+    assert tried == [["client-id"], ["provider-id"], ["provider-id"]]
 
 
 def test_counts(far_end: FarEnd, datacite: Datacite) -> None:

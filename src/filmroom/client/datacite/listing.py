@@ -59,8 +59,8 @@ class Listing(Sequence[Record]):
         return f"<{len(self)} of {self.total} DOI records>"
 
 
-def records_by_cursor(pages: Iterable[Page]) -> Iterator[Record]:
-    """Yield the records of pages, each DOI once.
+def items_by_cursor(pages: Iterable[Page]) -> Iterator[dict[str, Any]]:
+    """Yield the items of pages, each DOI once.
 
     :raises IncompleteTransfer: at the end, when fewer came than there are.
     """
@@ -69,10 +69,10 @@ def records_by_cursor(pages: Iterable[Page]) -> Iterator[Record]:
     for items, meta, _ in pages:
         total = _total(meta, total)
         for item in items:
-            record = Record.of(item)
-            if record.doi not in seen:
-                seen.add(record.doi)
-                yield record
+            doi = Record.of(item).doi
+            if doi not in seen:
+                seen.add(doi)
+                yield item
     _check(len(seen), total)
 
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from filmroom.wire.datacite.record import Record, bare_doi, parts, text
 
@@ -83,10 +84,17 @@ def graph_of(records: Iterable[Record], about: str | None = None) -> RelationGra
     return RelationGraph(tuple(relations), titles)
 
 
+def is_derived(record: Record, doi: str) -> bool:
+    """Whether one relation of a record says that it is derived from a DOI."""
+    wanted = bare_doi(doi)
+    return any(each.relation == "IsDerivedFrom" and each.target == wanted for each in relations_of(record))
+
+
 def derived_from(records: Iterable[Record], doi: str) -> list[Record]:
-    """Return those records of which one relation says that they are derived from a DOI."""
-    return [
-        record
-        for record in records
-        if any(each.relation == "IsDerivedFrom" and each.target == doi for each in relations_of(record))
-    ]
+    """Return those records that say that they are derived from a DOI."""
+    return [record for record in records if is_derived(record, doi)]
+
+
+def derived_items(items: Iterable[dict[str, Any]], doi: str) -> list[dict[str, Any]]:
+    """Return the same of records as they are sent."""
+    return [item for item in items if is_derived(Record.of(item), doi)]

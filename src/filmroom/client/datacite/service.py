@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from filmroom import settings
 from filmroom.client.connection import Connection
-from filmroom.client.datacite.listing import Listing, page_of, records_by_cursor
+from filmroom.client.datacite.listing import Listing, items_by_cursor, page_of
 from filmroom.client.datacite.manners import PATIENCE, PUBLIC_SERVICE, Turns, is_datacite, user_agent
 from filmroom.client.datacite.relations import RelationGraph, derived_from, graph_of
 from filmroom.client.datacite.stored import StoredRecord, StoredRecords
@@ -23,6 +23,7 @@ _LARGEST_ANSWER = 256 * 1024 * 1024
 _MOST_PAGES = 10_000
 _UNCHANGED, _FAULT = 304, 500
 _JSON_API = "application/vnd.api+json"
+_AS_OBJECTS = {"affiliation": "true", "publisher": "true"}
 
 
 class Datacite:
@@ -105,7 +106,7 @@ class Datacite:
     def _asked(self, doi: str, copy: StoredRecord | None) -> StoredRecord:
         path = f"/dois/{quote(doi, safe='/')}"
         try:
-            document, etag = self._get(path, {"affiliation": "true", "publisher": "true"}, copy)
+            document, etag = self._get(path, _AS_OBJECTS, copy)
         except NotFound:
             raise NotFound(f"{self.base_url} has no record of {doi}.") from None
         if document is None:
@@ -129,28 +130,38 @@ class Datacite:
         :param filters: parameters of ``/dois`` with ``_`` for ``-``, for example ``client_id``; a list means
             any of its values.
         """
-        return Listing.of(self._pages(query, size, filters))
+        return Listing.of(self._pages(query, size, {**_AS_OBJECTS, **filters}))
 
     def each_record(self, query: str | None = None, *, size: int = 1000, **filters: Any) -> Iterator[Record]:
         """Yield all records that a query and filters find, each once, a page at a time.
 
         :raises IncompleteTransfer: at the end, when fewer came than the server says there are.
         """
-        return records_by_cursor(self._pages(query, size, filters))
+        return map(Record.of, items_by_cursor(self._pages(query, size, {**_AS_OBJECTS, **filters})))
+
+    def each_item(
+        self, query: str | None = None, *, size: int = 1000, **filters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the same as they are sent; publishers and affiliations are texts unless asked for."""
+        return items_by_cursor(self._pages(query, size, filters))
 
     def tcia_records(self) -> Listing:
-        """Return the records of the Cancer Imaging Archive.
+        """Return the records of the Cancer Imaging Archive."""
+        return self.records(None, **self.tcia_filter())
+
+    def tcia_filter(self) -> dict[str, Any]:
+        """Return the parameter that finds the records of the Cancer Imaging Archive.
 
         Its symbol at DataCite has changed more than once: what the setting ``doi_lists`` names is asked one
         after another until something is found.
         """
-        found = Listing()
+        chosen: dict[str, Any] = {}
         for words in settings.get("doi_lists").split():
             name, _, value = words.partition("=")
-            found = Listing.of(self._pages(None, 1000, {name: value}))
-            if found.total:
+            chosen = {name.replace("-", "_"): value}
+            if self.count(**chosen):
                 break
-        return found
+        return chosen
 
     def count(self, query: str | None = None, **filters: Any) -> int:
         """Return how many records a query and filters find."""
@@ -195,15 +206,18 @@ class Datacite:
     def derived(self, dois: str | Sequence[str]) -> dict[str, list[Record]]:
         """Return, for each DOI, the records of what was derived from it."""
         names = [_checked(each) for each in ([dois] if isinstance(dois, str) else dois)]
-        found = {}
-        for name in names:
-            query = (
-                f'relatedIdentifiers.relatedIdentifier:"{name}" '
-                "AND relatedIdentifiers.relationType:IsDerivedFrom"
-            )
-            # Both may be true of different elements: the answer is looked through.
-            found[name] = derived_from(self.each_record(query), name)
-        return found
+        return {name: derived_from(self.each_record(self.derived_query(name)), name) for name in names}
+
+    @staticmethod
+    def derived_query(doi: str) -> str:
+        """Return the query for what is derived from a DOI.
+
+        Its conditions may be met by different relations of a record: the answers are to be looked through.
+        """
+        return (
+            f'relatedIdentifiers.relatedIdentifier:"{_checked(doi)}" '
+            "AND relatedIdentifiers.relationType:IsDerivedFrom"
+        )
 
     # asking -----------------------------------------------------------------------------------------
     def _pages(
@@ -212,7 +226,7 @@ class Datacite:
         """Yield pages: items, meta, and the cursor of the next one."""
         if not 1 <= size <= 1000:
             raise InvalidInput("A page has 1 to 1,000 records.")
-        parameters = _parameters(query, size, filters) | {"affiliation": "true", "publisher": "true"}
+        parameters = _parameters(query, size, filters)
         cursor: str | None = "1"
         seen: set[str] = set()
         while cursor is not None and cursor not in seen:
