@@ -231,8 +231,9 @@ def tcia_utils_page() -> str:
     """Every function of the drop-in modules."""
     asked = {call.function: f"`{call.endpoint}`" for call in CALLS}
     text = (
-        "# Functions of tcia_utils\n\n`from filmroom import nbia` (or `nbia_v4`, `utils`, `datacite`, `idc`) in place of "
-        "`from tcia_utils import nbia`; [what is the same and what is not](../guides/tcia_utils.md).\n"
+        "# Functions of tcia_utils\n\n`from filmroom import nbia` (or `nbia_v4`, `utils`, `datacite`, `idc`) "
+        "in place of `from tcia_utils import nbia`; "
+        "[what is the same and what is not](../guides/tcia_utils.md).\n"
     )
     for module in (nbia, utils, datacite, idc):
         functions = [getattr(module, name) for name in sorted(module.__all__, key=str.lower)]
