@@ -59,7 +59,9 @@ class HoldingQuestions(Asking):
             raise InvalidInput(f"There are counts of {', '.join(get_args(Counted))}, not of {of!r}.")
         query = CountValues(of, collection, modality, body_part_examined)
         rows = yield from self._rows_of(self._advanced(_COUNTS[of]), query)
-        return Records.of_rows(ValueCount, [{**row, "value": row.pop(of)} for row in rows])
+        return Records.of_rows(
+            ValueCount, [{("value" if name == of else name): row[name] for name in row} for row in rows]
+        )
 
     @question
     def collection_descriptions(self, collection: str | None = None) -> Steps[Records[CollectionDescription]]:
