@@ -104,9 +104,9 @@ class OldNbia:
 
     ``faults`` are taken off the front, one per archive request: ``cut:N`` (break after N bytes of body),
     ``short`` (a valid archive that lacks an image), ``cut-archive`` (ends early, but ends well), ``html``,
-    ``hang``, ``md5`` (a wrong digest), ``crc``, ``foreign`` (an object of another series), ``status:N``,
-    ``reset``, ``empty``, ``json``. ``ranges``: stored archives with length, ETag and Range, else deflated
-    and chunked.
+    ``hang``, ``md5`` (a wrong digest), ``crc``, ``foreign`` (an object of another series), ``twice`` (an
+    object in the place of another), ``name:…`` (of the second image), ``status:N``, ``reset``, ``empty``,
+    ``json``. ``ranges``: stored archives with length, ETag and Range, else deflated and chunked.
     """
 
     series: dict[str, Held] = field(default_factory=dict)
@@ -223,9 +223,16 @@ class _Handler(BaseHTTPRequestHandler):
             held = Held(held.uid, dict(list(held.files.items())[:-1]))
         if fault == "foreign":
             held = Held(held.uid, dict(held.files) | {"1-01.dcm": dicom_file("9.9.9.9", 1, 20_000)})
+        if fault == "twice":
+            held = Held(held.uid, dict(held.files) | {"1-02.dcm": held.files["1-01.dcm"]})
         if numbered:
             held = Held(held.uid, {f"{n:08}.dcm": data for n, data in enumerate(held.files.values(), 1)})
         body = held.archive(deflated=not state.ranges, digests=state.digests, licence=not numbered)
+        if fault.startswith("name:"):
+            files = dict(held.files)
+            files["@" * len(fault[5:])] = files.pop("1-02.dcm")
+            body = Held(held.uid, files).archive(deflated=not state.ranges)
+            body = body.replace(b"@" * len(fault[5:]), fault[5:].encode())
         if fault == "crc":
             at = len(body) // 2
             body = body[:at] + bytes([body[at] ^ 255]) + body[at + 1 :]

@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,6 @@ import pytest
 
 from filmroom import Client, errors
 from filmroom.client import repair, verify
-from filmroom.client.layout import SeriesPlace
-from filmroom.client.layout import held as lock
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -60,52 +55,6 @@ def test_changed_file_is_not_taken_for_whole(client: Client, held: Any, tmp_path
     assert files_of(tmp_path / held.uid).pop("notes.txt") == b"mine"
     assert verify(tmp_path).series[0].foreign == ("notes.txt",)
     assert verify(tmp_path).ok
-
-
-FAULTS = [
-    ("short", errors.IncompleteTransfer),
-    ("md5", errors.DigestMismatch),
-    ("crc", errors.BadAnswer),
-    ("html", errors.BadAnswer),
-    ("json", errors.BadAnswer),
-    ("foreign", errors.BadAnswer),
-    ("status:500", errors.ServerError),
-    ("cut-archive", errors.IncompleteTransfer),
-    ("empty", errors.IncompleteTransfer),
-    ("cut:50", errors.IncompleteTransfer),
-    ("reset", errors.IncompleteTransfer),
-    ("hang", errors.ServerUnreachable),
-    ("status:503", errors.ServerError),
-    ("status:429", errors.ServerError),
-]
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind", "ranges"),
-    [
-        (fault, kind, ranges)
-        for fault, kind in FAULTS
-        for ranges in (True, False)
-        if ranges or fault != "hang"
-    ],
-)
-def test_every_fault_is_typed_and_a_rerun_mends_it(
-    client: Client, old_nbia: Any, held: Any, tmp_path: Path, fault: str, kind: type, ranges: bool
-) -> None:
-    old_nbia.ranges = ranges
-    other = type(held).made("1.2.3.9", count=1)
-    old_nbia.series[other.uid] = other
-    old_nbia.faults = [fault] * 3
-    report = client.download(held.uid, tmp_path, workers=1)
-    assert [type(r.error) for r in report.failed] == [kind], report
-    assert not (tmp_path / held.uid).exists()
-    with pytest.raises(kind):
-        report.raise_for_failures()
-    old_nbia.faults = []
-    after = client.download([held.uid, other.uid], tmp_path)
-    after.raise_for_failures()
-    assert_whole(tmp_path, held)
-    assert_whole(tmp_path, other)
 
 
 @pytest.mark.parametrize("fault", ["cut:30000", "reset", "status:503", "cut-archive"])
@@ -251,64 +200,6 @@ def test_what_is_no_uid_is_refused(client: Client, tmp_path: Path, bad: str) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_at_once_do_not_collide(client: Client, held: Any, tmp_path: Path) -> None:
-    with lock(SeriesPlace(tmp_path, held.uid)):
-        report = client.download(held.uid, tmp_path)
-    assert isinstance(report.failed[0].error, errors.ArchiveInUse)
-    client.download(held.uid, tmp_path).raise_for_failures()
-    assert_whole(tmp_path, held)
-
-
-def test_full_disk(client: Client, held: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import shutil
-
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))
-    with pytest.raises(errors.StoreFull):
-        client.download(held.uid, tmp_path)
-    assert not (tmp_path / held.uid).exists()
-
-
-def test_disk_that_fills_up_under_way(client: Client, large: Any, tmp_path: Path) -> None:
-    """A real limit of the operating system on file size stands for a full disk."""
-    script = (
-        "import resource, signal, sys; from filmroom import Client; from filmroom import errors\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n"
-        f"report = Client({client.base_url!r}).download({large.uid!r}, {str(tmp_path)!r})\n"
-        "assert isinstance(report.failed[0].error, errors.StoreFull), report\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
-    client.download(large.uid, tmp_path).raise_for_failures()
-    assert_whole(tmp_path, large)
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-def test_killed_under_way_and_continued(
-    client: Client, old_nbia: Any, large: Any, tmp_path: Path, ranges: bool
-) -> None:
-    old_nbia.ranges = ranges
-    old_nbia.delay = 0.004
-    script = (
-        f"from filmroom import Client; Client({old_nbia.url!r}).download({large.uid!r}, {str(tmp_path)!r})"
-    )
-    for point in (600_000, 900_000):
-        process = subprocess.Popen([sys.executable, "-c", script])
-        already = old_nbia.sent
-        while old_nbia.sent - already < point:
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait(10)
-        assert not (tmp_path / large.uid).exists()
-    old_nbia.delay = 0
-    report = client.download(large.uid, tmp_path)
-    report.raise_for_failures()
-    assert_whole(tmp_path, large)
-    if ranges:
-        assert report.ok[0].resumed_bytes > 1_000_000
-        assert old_nbia.sent < large.size * 1.4
-
-
 @pytest.mark.parametrize("step", range(6))
 def test_killed_between_the_last_steps(
     client: Client, held: Any, tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
@@ -391,26 +282,6 @@ def test_a_receipt_cannot_lead_out_of_the_folder(client: Client, held: Any, tmp_
     repair(tmp_path, client).raise_for_failures()
     assert victim.read_bytes() == b"keep"
     assert_whole(tmp_path, held)
-
-
-def test_interrupted_by_a_person(client: Client, old_nbia: Any, large: Any, tmp_path: Path) -> None:
-    old_nbia.delay = 0.004
-    command = ["download", large.uid, "--server", old_nbia.url, "--to", str(tmp_path)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "filmroom.cli.app", *command], stderr=subprocess.PIPE, text=True
-    )
-    while old_nbia.sent < 600_000:
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=10)
-    assert process.returncode == 130
-    assert "Traceback" not in said
-    old_nbia.delay = 0
-    report = client.download(large.uid, tmp_path)
-    report.raise_for_failures()
-    assert report.ok[0].resumed_bytes > 300_000
-    assert_whole(tmp_path, large)
 
 
 def test_progress_adds_up(client: Client, old_nbia: Any, held: Any, large: Any, tmp_path: Path) -> None:
