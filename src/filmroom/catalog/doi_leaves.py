@@ -167,7 +167,7 @@ class Leaves:
 
         return self._kept.get(key, find)
 
-    def _read_terms(self, conditions: list[sa.ColumnElement[bool]]) -> Iterator[sa.Row[Any]]:
+    def _read_terms(self, conditions: list[sa.ColumnElement[bool]]) -> Iterator[Any]:
         """Yield terms in their order, read piece by piece."""
         last = ""
         while True:
