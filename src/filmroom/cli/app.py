@@ -86,9 +86,11 @@ def main() -> None:
             _fault(error)
         else:
             _fail(missing)
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted; what was finished is kept, run the same command again to go on.\n")
-        sys.exit(130)
+    except SystemExit as end:
+        # Typer turns Ctrl-C into an exit code without a word.
+        if isinstance(getattr(end.__context__, "__cause__", None), KeyboardInterrupt):
+            sys.stderr.write("Interrupted; what was finished is kept, run the same command again to go on.\n")
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
