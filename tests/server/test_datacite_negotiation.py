@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,21 @@ def test_citations(ask: Callable[..., Any]) -> None:
     html = ask(path).text
     assert "<i>Phantoms &lt;b&gt;&amp; friends</i>" in html
     assert ask(f"/{DOI}", Accept="text/x-bibliography; style=apa; locale=en-US").text == html
+
+
+def test_many_records(ask: Callable[..., Any]) -> None:
+    for path, headers in (
+        (f"/dois/{BIBTEX}?query=phantoms", {}),
+        (f"/dois/{BIBTEX}?client-id=demo.archive&page[size]=10", {}),
+        ("/dois?client-id=demo.archive", {"Accept": BIBTEX}),
+    ):
+        answer = ask(path, **headers)
+        assert (answer.status, answer.headers["content-type"]) == (200, f"{BIBTEX}; charset=utf-8")
+        assert re.findall("@misc{https://doi.org/([^,]+),", answer.text) == [DOI], path  # the findable one
+    assert ask("/dois/text/csv?client-id=nobody").text.count("\n") == 1  # the header alone
+    assert json.loads(ask("/dois/application/ld+json?client-id=nobody").body) == []
+    assert ask("/dois", Accept="application/x-nothing").status == 406
+    assert ask("/dois/application/x-nothing").status == 406
 
 
 def test_an_answer_that_one_has_is_not_sent_again(ask: Callable[..., Any]) -> None:

@@ -27,6 +27,9 @@ _TAGS = {"p", "br", "b", "i", "em", "strong", "sub", "sup", "ul", "ol", "li", "a
 _SCHEMES = {"http", "https"}
 _WEB = ("http://", "https://")
 _SHOWN_RELATIONS = 25
+# Headers are short; the page itself links to all formats.
+_LINKED = ("DataCite XML", "DataCite JSON", "schema.org", "CSL-JSON", "BibTeX")
+_LINKED_AUTHORS = 10
 _ORCID = "https://orcid.org/"
 _VERSIONS = (
     "IsNewVersionOf",
@@ -109,10 +112,11 @@ def link_headers(landing: Landing) -> str:
     links += [
         f'<{root}{landing.format_path(each.media)}>; rel="describedby"; type="{each.media}"'
         for each in RECORD_FORMATS
+        if each.name in _LINKED
     ]
     links += [f'<{_header_safe(url)}>; rel="license"' for url in _licence_addresses(record)]
     orcids = filter(None, map(_orcid, record.creators))
-    links += [f'<{each}>; rel="author"' for each in list(orcids)[:_SHOWN_RELATIONS]]
+    links += [f'<{each}>; rel="author"' for each in list(orcids)[:_LINKED_AUTHORS]]
     if landing.collection:
         links.append(f'<{root}{landing.path}?format=tcia>; rel="item"; type="text/plain"')
     return ", ".join(links)
@@ -218,7 +222,7 @@ def _citation(landing: Landing) -> str:
     )
     return _section(
         "How to cite",
-        f'<blockquote class="cite">{cited}</blockquote><p>The record as {formats}.</p>',
+        f'<blockquote class="cite" title="A click selects it">{cited}</blockquote><p>The record as {formats}.</p>',
     )
 
 
