@@ -21,6 +21,7 @@ import typer.main
 from pydicom import dcmread
 from typer.testing import CliRunner, Result
 
+from filmroom import Client
 from filmroom.cli import errors as cli_errors
 from filmroom.cli.app import app
 from filmroom.cli.output import Format
@@ -299,3 +300,21 @@ def test_shells_complete_commands_and_options(shell: str) -> None:
     assert "search" in completed("filmroom sea")
     assert "--all-modalities" in completed("filmroom search --all-")
     assert "body-part" in completed("filmroom counts bo")
+
+
+def test_shells_complete_collections_of_the_snapshot(
+    held: Held, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("FILMROOM_SERVER", held.url)
+
+    def completed(words: str) -> list[str]:
+        given = {"_FILMROOM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}
+        return CliRunner().invoke(app, [], prog_name="filmroom", env=given).stdout.split()
+
+    assert completed("filmroom series --collection O") == []
+    with Client(held.url) as client:
+        client.sync()
+    assert completed("filmroom series --collection O") == ["Open"]
+    assert completed("filmroom search --collection ") == ["Bound", "Open"]

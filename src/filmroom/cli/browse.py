@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from filmroom.cli import completion
 from filmroom.cli.output import Format, print_records
 
 if TYPE_CHECKING:
@@ -29,7 +30,12 @@ ApiOption = Annotated[
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
-CollectionOption = Annotated[str | None, typer.Option("--collection", "-c", help="Only this collection.")]
+CollectionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--collection", "-c", help="Only this collection.", autocompletion=completion.collections
+    ),
+]
 PatientOption = Annotated[str | None, typer.Option("--patient", "-p", help="Only this patient ID.")]
 StudyOption = Annotated[
     str | None, typer.Option("--study", help="Only this Study Instance UID.", metavar="UID")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from filmroom.cli import completion
 from filmroom.cli.browse import (
     ApiOption,
     BodyPartOption,
@@ -90,7 +91,18 @@ def search(
     *,
     server: ServerOption = None,
     api: ApiOption = None,
-    collection: Annotated[Many, _many("--collection", "-c", what="Of this collection.")] = None,
+    collection: Annotated[
+        Many,
+        typer.Option(
+            "--collection",
+            "-c",
+            help="Of this collection.",
+            metavar="VALUE",
+            rich_help_panel=_CRITERIA,
+            show_default=False,
+            autocompletion=completion.collections,
+        ),
+    ] = None,
     modality: Annotated[Many, _many("--modality", "-m", what="With series of this modality.")] = None,
     all_modalities: Annotated[
         bool,
