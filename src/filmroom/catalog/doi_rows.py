@@ -115,13 +115,11 @@ def _facts(said: Mapping[str, Any]) -> ImportedFacts:
 
 
 def _json(value: Any) -> str:
-    # A lone surrogate is no character; NUL is one that PostgreSQL does not take.
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "")
-    return text.encode("utf-8", "replace").decode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _cut(text: Any, length: int) -> str | None:
-    return text[:length].replace("\0", " ") if isinstance(text, str) else None
+    return text[:length] if isinstance(text, str) else None
 
 
 # -- what lists are counted by ---------------------------------------------------------------------------

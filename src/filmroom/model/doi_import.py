@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from filmroom.errors import InvalidInput
-from filmroom.model.doi_metadata import METADATA, complete
+from filmroom.model.doi_metadata import METADATA, clean, complete
 from filmroom.model.doi_repositories import checked_symbol
 from filmroom.model.dois import (
     COUNTS,
@@ -89,7 +89,7 @@ def _relations(relationship: Any) -> tuple[str, ...]:
     data = relationship.get("data") if isinstance(relationship, Mapping) else None
     entries = data if isinstance(data, list) else []
     return tuple(
-        each["id"] for each in entries if isinstance(each, Mapping) and isinstance(each.get("id"), str)
+        clean(each["id"]) for each in entries if isinstance(each, Mapping) and isinstance(each.get("id"), str)
     )
 
 
@@ -123,7 +123,7 @@ def _over_time(attributes: Mapping[str, Any], name: str) -> tuple[Mapping[str, A
     for each in entries:
         if not isinstance(each, Mapping) or not isinstance(each.get(period), str):
             raise InvalidInput(f"{name} must hold objects with {period} and total.")
-        found.append({period: each[period][:7], "total": _count(each, "total")})
+        found.append({period: clean(each[period][:7]), "total": _count(each, "total")})
     return tuple(found)
 
 
