@@ -21,11 +21,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from filmroom import Client
+from filmroom.model.entities import Series
 from filmroom.net.retry import RetryPolicy
 from filmroom.settings import ArchiveAddress
 
@@ -89,6 +91,21 @@ class Held:
     def size(self) -> int:
         return sum(map(len, self.files.values()))
 
+    def change(self, number: int | None = None, /, **values: str) -> None:
+        """Give the images other values, or the n-th one alone."""
+        for at, (name, data) in enumerate(self.files.items(), 1):
+            if number in {None, at}:
+                dataset = pydicom.dcmread(io.BytesIO(data))
+                for keyword, value in values.items():
+                    setattr(dataset, keyword, value)
+                sink = io.BytesIO()
+                dataset.save_as(sink)
+                self.files[name] = sink.getvalue()
+
+    def record(self, collection: str | None = "Coll A") -> Series:
+        """Return what a search says of the series."""
+        return Series(self.uid, collection=collection, image_count=len(self.files), file_size=self.size)
+
 
 class _Unseekable(io.BytesIO):
     def seekable(self) -> bool:
@@ -120,6 +137,12 @@ class OldNbia:
     table_type: str = "application/json"
     etag: str = "one"
     url: str = ""
+
+    def hold(self, uid: str, **values: str) -> Held:
+        """Have one more series."""
+        self.series[uid] = made = Held.made(uid)
+        made.change(**values)
+        return made
 
     def archives_asked(self) -> list[str]:
         """Return the Range header (or "") of every archive request."""

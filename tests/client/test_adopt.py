@@ -74,10 +74,8 @@ PROGRAMS = [tcia_utils, java_classic, java_descriptive, go_retriever, idc_index,
 
 
 @pytest.fixture
-def second(old_nbia: Any, held: Any) -> Any:
-    made = type(held).made("1.2.3.6")
-    old_nbia.series[made.uid] = made
-    return made
+def second(old_nbia: Any) -> Any:
+    return old_nbia.hold("1.2.3.6")
 
 
 def contents(target: Path) -> dict[str, bytes]:
