@@ -22,7 +22,7 @@ def draw(path: str, offset: int, size: int, options: PictureOptions) -> bytes:
 
     :raises NoPicture: whatever is wrong with the object.
     """
-    _confine()
+    confine()
     from filmroom.render.file_part import FilePart
     from filmroom.render.frame import read_frame
     from filmroom.render.picture import jpeg
@@ -37,7 +37,8 @@ def draw(path: str, offset: int, size: int, options: PictureOptions) -> bytes:
         raise NoPicture(f"The image cannot be decoded ({type(error).__name__}).") from None
 
 
-def _confine() -> None:
+def confine() -> None:
+    """Bound what this process may take, before it loads what decodes. Once is enough."""
     # Before NumPy is loaded: its library would reserve memory for a thread on every core.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Host, Mount, Route, request_response
-from starlette.types import ASGIApp
 
 from filmroom import settings
 from filmroom.catalog import Catalog
@@ -27,6 +25,7 @@ from filmroom.model.queries import FindValues
 from filmroom.server import pages
 from filmroom.server.attempts import LoginGuard
 from filmroom.server.audit import Audit
+from filmroom.server.cors import with_cors
 from filmroom.server.datacite.app import MOUNT_PATH, DataCiteApi
 from filmroom.server.datacite.calls import DataCiteOptions
 from filmroom.server.endpoint import OPERATION_KEY, Endpoints
@@ -39,6 +38,7 @@ from filmroom.server.login import Login, LoginOptions
 from filmroom.server.metrics import CONTENT_TYPE, Metrics
 from filmroom.server.oidc_options import OidcOptions
 from filmroom.server.openapi import openapi_document
+from filmroom.server.pathdb.routes import slide_routes
 from filmroom.server.policy import PolicyPages, policy_links
 from filmroom.server.policy_page import ACCEPT_PATH, LOGIN_PATH
 from filmroom.server.registration.options import RegistrationOptions
@@ -179,9 +179,10 @@ def create_app(
             *_policy_routes(PolicyPages(service, login)),
             Route(f"{LANDING_PATH}/{{doi:path}}", LandingPages(service).show),
             *_institute_routes(service, options),
-            Route("/nbia-api/{operation:path}", _with_cors(endpoints)),
+            *slide_routes(service),
+            Route("/nbia-api/{operation:path}", with_cors(endpoints)),
             Route(f"{SERVLET_FOLDER}/{{operation:path}}", endpoints),
-            Route("/services/{operation:path}", _with_cors(Deprecated(endpoints, served))),
+            Route("/services/{operation:path}", with_cors(Deprecated(endpoints, served))),
             *_site_routes(service, options, served),
         ],
         middleware=[
@@ -203,7 +204,7 @@ def _datacite_routes(service: Service, options: DataCiteOptions) -> list[BaseRou
 
 
 def _login_routes(login: Login) -> list[Route]:
-    token, logout = (_with_cors(request_response(each)) for each in (login.token, login.logout))
+    token, logout = (with_cors(request_response(each)) for each in (login.token, login.logout))
     return [
         *(Route(path, token) for path in TOKEN_PATHS),
         *(Route(path, logout) for path in LOGOUT_PATHS),
@@ -233,37 +234,6 @@ def _institute_routes(service: Service, options: ServerOptions) -> list[Route]:
 
     login = BrowserLogin(service, service.provider, options.oidc, options.public_url)
     return [Route(pages.INSTITUTE_LOGIN_PATH, login.start), Route(CALLBACK_PATH, login.finish)]
-
-
-def _with_cors(app: ASGIApp) -> CORSMiddleware:
-    """Let pages of every origin use the API; the rest of the server is not theirs."""
-    return CORSMiddleware(
-        app,
-        allow_origins=["*"],
-        allow_methods=["GET", "POST", "HEAD", "OPTIONS", "PUT"],
-        allow_headers=[
-            "Content-Type",
-            "X-Requested-With",
-            "accept",
-            "Origin",
-            "Access-Control-Request-Method",
-            "Access-Control-Request-Headers",
-            "Authorization",
-            "Range",
-            "If-Range",
-        ],
-        expose_headers=[
-            "Content-Disposition",
-            "Content-Range",
-            "Accept-Ranges",
-            "ETag",
-            "X-Request-ID",
-            "Link",
-            "Deprecation",
-            "Sunset",
-        ],
-        max_age=10,
-    )
 
 
 def _site_routes(service: Service, options: ServerOptions, operations: tuple[Operation, ...]) -> list[Route]:

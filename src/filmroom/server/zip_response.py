@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from filmroom.errors import ObjectChanged, StoreError
-from filmroom.model.entities import StoredInstance
+from filmroom.model.entities import StoredBytes, StoredInstance
 from filmroom.server.zip_source import CHUNK, ByteSource, InflatedSource, SegmentSource
 from filmroom.store.content import ContentReader
 from filmroom.store.zip_layout import ArchiveLayout, Segment, StoredSegment
@@ -310,20 +310,20 @@ class InstanceResponse(RangedResponse):
     def source(self, start: int, end: int) -> ByteSource:
         if self._instance.location.encoding == "deflate":
             return InflatedSource(self._reader, self._instance, start, end)
-        return SegmentSource(self._reader, _InstanceBody(self._instance), start, end)
+        return SegmentSource(self._reader, WholeObject(self._instance), start, end)
 
 
-class _InstanceBody:
-    """An instance that lies as it is."""
+class WholeObject:
+    """Stored bytes that lie as they are, for a body that is nothing else."""
 
-    def __init__(self, instance: StoredInstance) -> None:
-        if instance.location.length != instance.size:
-            raise ObjectChanged(f"{instance.label} is catalogued with two sizes.")
-        self._instance = instance
-        self.size = instance.size
+    def __init__(self, item: StoredBytes) -> None:
+        if item.location.length != item.size:
+            raise ObjectChanged(f"{item.label} is catalogued with two sizes.")
+        self._item = item
+        self.size = item.size
         self.etag = ""
 
     def segments(self, start: int = 0, end: int | None = None) -> Iterator[Segment]:
         stop = self.size if end is None else end
         if start < stop:
-            yield StoredSegment(self._instance, start, stop - start)
+            yield StoredSegment(self._item, start, stop - start)

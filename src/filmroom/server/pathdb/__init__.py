@@ -1,0 +1,1 @@
+"""Slides over HTTP: PathDB's lists and files, tiles for viewers, and the viewer's page."""

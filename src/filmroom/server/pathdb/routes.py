@@ -1,0 +1,25 @@
+"""Every address at which slides are listed, fetched and shown."""
+
+from __future__ import annotations
+
+from starlette.routing import Route, request_response
+
+from filmroom.server.cors import with_cors
+from filmroom.server.pathdb.app import PathDb
+from filmroom.server.pathdb.slides import SlideRoom
+from filmroom.server.pathdb.tiles import Tiles
+from filmroom.server.pathdb.viewer import ViewerPages
+from filmroom.server.service import Service
+
+
+def slide_routes(service: Service) -> list[Route]:
+    """Return the routes of one archive's slides."""
+    handlers = [
+        *PathDb(service).handlers(),
+        *Tiles(service, SlideRoom(service)).handlers(),
+        *ViewerPages(service).handlers(),
+    ]
+    return [
+        Route(path, with_cors(request_response(handler)), methods=["GET", "OPTIONS"])
+        for path, handler in handlers
+    ]
