@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ import pytest
 
 from filmroom.catalog import Catalog
 from filmroom.client import Client
-from filmroom.client.citations import Citations, LicenceUse, licence_use
-from filmroom.client.datacite import Datacite, StoredRecords
+from filmroom.client.citations import Citations, CitedData, LicenceUse, licence_use
+from filmroom.client.datacite import Datacite, StoredRecord, StoredRecords
+from filmroom.client.receipt import Receipt, write_receipt
 from filmroom.errors import InvalidInput, NotFound, ServerUnreachable
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, ingest_paths
@@ -30,6 +32,7 @@ from filmroom.settings import ArchiveAddress
 from filmroom.testing.live import running_server
 from filmroom.testing.phantom import write_phantom
 from filmroom.testing.samples import sample_files
+from filmroom.wire.datacite.record import Record
 
 KNOWN, UNKNOWN = "10.5072/demo-ct", "10.5072/demo-mr"
 CITED = "Doe, J. (2026). Slices of CT (Version 2) [Dataset]. Example Archive. https://doi.org/10.5072/DEMO-CT"
@@ -223,6 +226,49 @@ def test_what_cannot_be_cited(cite: Any) -> None:
         cite(collections=["No-Such"])
     with pytest.raises(NotFound):
         cite(folders=["/no/such/folder"])
+
+
+def test_hostile_texts_stay_texts() -> None:
+    evil = "\x1b[31m\x9b[x](javascript:alert(1)) <script> *a*\n## b"
+    record = Record({"doi": "10.1000/x", "titles": [{"title": evil}], "creators": [{"name": evil}]})
+    stored = StoredRecord(record, "https://example.org", dt.datetime.now(dt.UTC))
+    citations = Citations(
+        (CitedData("10.1000/x", stored, 1, (evil,)), CitedData("", None, 1, (evil,), evil)),
+        (licence_use(evil, "https://example.org/[x](javascript:y)", 2),),
+        notes=(evil,),
+        attributions=(evil,),
+    )
+    for written in (citations.text(), citations.markdown(), citations.bibtex()):
+        assert not set(written) & {"\x1b", "\x9b"}
+    assert "\n## b" not in citations.markdown()
+    assert not re.search(r"(?<!\\)\](?=\()", citations.markdown())
+    assert "<script" not in citations.markdown().replace("\\<script", "")
+
+
+def test_an_agreement_of_restricted_series_is_named(tmp_path: Path) -> None:
+    receipts = {
+        "1.2.1": "License Information. The A collection is distributed under the CC BY 4.0 at x By downloading the data, you agree.\n",
+        "1.2.2": "License Information. The A collection is distributed under the Own at x By downloading the data, you agree.\nTell nobody.",
+        "1.2.3": "License Information. The A collection is distributed under the Own at x By downloading the data, you agree.\n"
+        "These data are mirrored from Elsewhere.\nPlease cite: us",
+    }
+    (tmp_path / ".filmroom").mkdir()
+    for uid, text in receipts.items():
+        (tmp_path / uid).mkdir()
+        receipt = Receipt(
+            uid, NOWHERE, "v4", None, text.splitlines()[0], text, 1, 1, "2026-01-01T00:00:00+00:00", ()
+        )
+        write_receipt(tmp_path / ".filmroom" / f"{uid}.json", receipt)
+    with (
+        Client(NOWHERE, retry=QUICK) as client,
+        Datacite(NOWHERE, stored=StoredRecords(tmp_path / "d")) as datacite,
+    ):
+        citations = client.cite(folders=[tmp_path], datacite=datacite, offline=True)
+    assert (
+        "1 series come under a data usage agreement: see the file LICENSE of each." in citations.restrictions
+    )
+    assert citations.attributions == ("These data are mirrored from Elsewhere. Please cite: us",)
+    assert {(each.name, each.series) for each in citations.licences} == {("CC BY 4.0", 1), ("Own", 2)}
 
 
 def run(house: House, folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -315,6 +315,12 @@ def test_imported_records_that_the_schema_refuses_become_valid_xml() -> None:
     assert "language" not in read
 
 
+def test_very_many_faults_are_left_out_at_once() -> None:
+    dates = [{"date": "2026", "dateType": f"Kind {number}"} for number in range(500)]
+    mended = write_valid_xml(Record({**FULL, "dates": [*dates, FULL["dates"][0]]}))
+    assert read_xml(mended)["dates"] == [FULL["dates"][0]]
+
+
 WORDS = st.text(max_size=12)
 VALUES = st.one_of(
     st.none(), WORDS, st.integers(), st.lists(WORDS, max_size=2), st.dictionaries(WORDS, WORDS)

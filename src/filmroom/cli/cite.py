@@ -15,6 +15,7 @@ import typer
 from filmroom.cli.browse import ApiOption, ServerOption, make_client
 from filmroom.cli.output import remark
 from filmroom.errors import InvalidInput
+from filmroom.net.answers import one_line
 
 if TYPE_CHECKING:
     from filmroom.client.citations import Citations
@@ -101,10 +102,10 @@ def _print(citations: Citations, fmt: CitationFormat, style: str, locale: str) -
     sys.stdout.write(texts[fmt]())
     # Programs read what was printed; people should know all the same.
     for line in (*citations.restrictions, *citations.attributions, *citations.notes):
-        remark(line)
+        remark(one_line(line))
     for each in citations.data:
         if not each.doi:
-            remark(f"{each.series} series of {', '.join(each.collections) or 'no collection'} have no DOI.")
+            remark(one_line(f"{each.series} series of {', '.join(each.collections) or 'none'} have no DOI."))
 
 
 def cite(

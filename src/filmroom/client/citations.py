@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from filmroom.client.datacite.stored import StoredRecord
@@ -13,7 +14,9 @@ from filmroom.errors import FilmroomError, NotFound
 from filmroom.wire.datacite.csl import csl_json
 from filmroom.wire.datacite.record import DOI_RESOLVER, Part, Record, text
 from filmroom.wire.datacite.styles import APA, ENGLISH, CitationOptions, find_style, formatted_citation
-from filmroom.wire.datacite.text_formats import bibtex, ris
+from filmroom.wire.datacite.text_formats import bibtex, one_line, ris
+
+_ADDRESS = re.compile(r"<?https?://[A-Za-z0-9./:_~%?=&+#;@$,!'()-]+>?[.:,]?")
 
 TCIA_PAPER = Record(
     {
@@ -134,19 +137,22 @@ class CitedData:
 class Citations:
     """Everything that is to be said of a selection of data.
 
-    ``also`` is to be cited beside the data. ``notes`` are sentences: copies and their age, what is missing.
+    ``also`` is to be cited beside the data. The others are sentences. ``notes``: copies and their age, what
+    is missing. ``attributions``: where the data come from. ``agreements``: that some come under one.
     """
 
     data: tuple[CitedData, ...]
     licences: tuple[LicenceUse, ...] = ()
     also: tuple[Record, ...] = ()
     notes: tuple[str, ...] = ()
-    attributions: tuple[str, ...] = field(default=())
+    attributions: tuple[str, ...] = ()
+    agreements: tuple[str, ...] = ()
 
     @property
     def restrictions(self) -> tuple[str, ...]:
         """What must not be done with the data, or asks for more than naming the source."""
-        return tuple(dict.fromkeys(each.restriction for each in self.licences if each.restriction))
+        told = (each.restriction for each in self.licences if each.restriction)
+        return tuple(dict.fromkeys((*told, *self.agreements)))
 
     @property
     def entries(self) -> tuple[Record, ...]:
@@ -169,7 +175,7 @@ class Citations:
         return self._written(CitationOptions(style, locale), lambda title: f"## {title}\n", "- ", "- ")
 
     def _written(self, options: CitationOptions, heading: Callable[[str], str], mark: str, item: str) -> str:
-        shown = _marked if mark else str
+        shown = _marked if mark else _printable
         between = "\n" if mark else "\n\n"
         cited = [mark + shown(_cited(each, options)) for each in self.data]
         also = [mark + shown(formatted_citation(each, options)) for each in self.also]
@@ -228,10 +234,17 @@ def _plain_heading(title: str) -> str:
     return f"{title}\n{'-' * len(title)}\n"
 
 
+def _printable(line: str) -> str:
+    """Return what a server told fit for a terminal."""
+    return one_line(line) or ""
+
+
 def _marked(line: str) -> str:
     """Return a line in which nothing is markup of Markdown but addresses."""
-    escaped = "".join(f"\\{letter}" if letter in "\\`*_{}[]#|" else letter for letter in line)
-    return escaped.replace("<http", "\0").replace("<", "\\<").replace("\0", "<http")
+    return " ".join(
+        word if _ADDRESS.fullmatch(word) else re.sub(r"([\\`*_{}\[\]#|<>])", r"\\\1", word)
+        for word in _printable(line).split(" ")
+    )
 
 
 def age_in_words(age: dt.timedelta) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class Selection:
     facts: Counter[Facts]
     notes: tuple[str, ...] = ()
     attributions: tuple[str, ...] = ()
+    agreements: tuple[str, ...] = ()
 
 
 def _facts(record: Series) -> Facts:
@@ -82,7 +83,7 @@ def _with_missing(selection: Selection, wanted: int) -> Selection:
     if missing <= 0:
         return selection
     note = f"{missing} of {wanted} series are not known to the archive, or not shown; they are not cited."
-    return Selection(selection.facts, (*selection.notes, note), selection.attributions)
+    return replace(selection, notes=(*selection.notes, note))
 
 
 def _key(series: Sequence[str | Series]) -> str:
@@ -129,8 +130,10 @@ def of_folder(client: Client, path: Path, stored: StoredRecords, *, offline: boo
     except FilmroomError as error:
         # Their licences are in the folder; which data sets they are of is not.
         note = f"Which DOIs the series in {path} have is not known: {error}"
-        return Selection(Counter(map(_facts_of_receipt, receipts)), (note,), attributions)
-    return Selection(selection.facts, selection.notes, attributions)
+        selection = Selection(Counter(map(_facts_of_receipt, receipts)), (note,))
+    under = sum(map(_has_agreement, receipts))
+    agreement = f"{under} series come under a data usage agreement: see the file LICENSE of each."
+    return replace(selection, attributions=attributions, agreements=(agreement,) if under else ())
 
 
 def _facts_of_receipt(receipt: Receipt) -> Facts:
@@ -141,6 +144,12 @@ def _facts_of_receipt(receipt: Receipt) -> Facts:
         "" if told[name] == _NOT_TOLD else told[name] for name in ("collection", "licence", "url")
     )
     return (collection, "", licence, url)
+
+
+def _has_agreement(receipt: Receipt) -> bool:
+    """Whether the LICENSE of a series has more than its licence and where a mirror has it from."""
+    _, _, further = (receipt.licence_text or "").partition("\n")
+    return bool(further.partition(_MIRRORED)[0].strip())
 
 
 def _attribution(receipt: Receipt) -> str:

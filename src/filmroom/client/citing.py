@@ -136,6 +136,7 @@ def _gathered(
         (TCIA_PAPER,) if mirrored else (),
         tuple(notes),
         tuple(attributions),
+        tuple(dict.fromkeys(told for each in selections for told in each.agreements)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import anyio.to_thread
 from starlette.responses import RedirectResponse, Response
 
 from filmroom.model.dois import DoiRecord, ShownDoi
@@ -19,6 +20,7 @@ from filmroom.server.datacite.negotiation import (
 from filmroom.server.datacite.problems import NOT_FOUND, NOT_RECOGNIZED, ApiProblem
 from filmroom.wire.datacite.formats import find_format
 from filmroom.wire.datacite.record import Record
+from filmroom.wire.datacite.styles import APA
 
 _MEDIA = r"(?:application|text)/[^/]+"
 
@@ -57,7 +59,10 @@ async def written(call: DoiCall, found: Sequence[ShownDoi], choice: Choice) -> R
     names = ("style", "locale", "format")
     options = citation_options({name: call.parameters.text(name) for name in names}, choice.parameters)
     records = [as_travelling(each.record) for each in found]
-    text = await call.site.service.in_thread(lambda: chosen.write(records, options))
+    service = call.site.service
+    # Styles other than our own take long: few at once, so that everything else goes on.
+    limiter = service.threads if options.style == APA else service.drawing
+    text = await anyio.to_thread.run_sync(lambda: chosen.write(records, options), limiter=limiter)
     # JSON may bring halves of letters that cannot be written.
     return call.tagged(text.encode(errors="replace"), f"{chosen.media}; charset=utf-8")
 

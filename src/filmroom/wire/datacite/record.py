@@ -80,7 +80,7 @@ class Record:
     @property
     def doi(self) -> str:
         """The DOI in lower case."""
-        return bare_doi(text(self.attributes, "doi") or "")
+        return re.sub(r"[\x00-\x1f\x7f-\x9f]", "", bare_doi(text(self.attributes, "doi") or ""))
 
     @property
     def stored_doi(self) -> str:

@@ -77,7 +77,6 @@ def has_processor() -> bool:
     return importlib.util.find_spec("citeproc") is not None
 
 
-@functools.cache
 def has_locale(name: str) -> bool:
     """Whether citations can be made in a language, for example ``de-DE``."""
     if not _LOCALE_NAME.fullmatch(name):

@@ -28,8 +28,8 @@ CSV_HEADER = (
 
 
 def one_line(value: str | None) -> str | None:
-    """Return a text without line breaks: lines have a meaning in these formats."""
-    return " ".join(re.split(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", value)).strip() if value else None
+    """Return a text without line breaks and control characters: lines have a meaning in these formats."""
+    return " ".join(re.split(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", value)).strip() if value else None
 
 
 def bibtex(record: Record) -> str:
@@ -53,7 +53,8 @@ def bibtex(record: Record) -> str:
     }
     lines = [f"  {name} = {{{shown}}}" for name, value in fields.items() if (shown := _braced(value))]
     kind = re.sub(r"[^a-z]", "", text(types, "bibtex") or "") or "misc"
-    return f"@{kind}{{{record.address},\n" + ",\n".join(lines) + "\n}\n"
+    key = re.sub(r"[\s,{}\"#%~\\]", "_", record.address)
+    return f"@{kind}{{{key},\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _bibtex_names(record: Record) -> Iterable[str]:

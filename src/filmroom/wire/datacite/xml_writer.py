@@ -30,7 +30,8 @@ _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 # What XML 1.0 section 2.2 has no way to hold.
 _NO_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WRITTEN_EMPTY = frozenset({"sizes", "formats", "titles"})
-_MOST_FAULTS = 200
+# What is left out may show another fault.
+_MOST_ROUNDS = 20
 
 
 def write_xml(record: Record) -> bytes:
@@ -44,24 +45,28 @@ def write_valid_xml(record: Record) -> bytes:
     Optional parts that the schema refuses, as imported records may have them, are left out.
     """
     root = parse_xml(write_xml(record))
-    for _ in range(_MOST_FAULTS):
-        errors = schema_errors(root)
-        if not errors or not _leave_out(root, errors[0]):
+    for _ in range(_MOST_ROUNDS):
+        faults = [(error, _element(root, error)) for error in schema_errors(root)]
+        left_out = [_leave_out(root, error, element) for error, element in faults]
+        if not any(left_out):
             break
     return _serialised(root)
 
 
-def _leave_out(root: etree._Element, error: etree._LogEntry) -> bool:
-    """Take what an error is about out of a document; False where it is a part that must be there."""
+def _element(root: etree._Element, error: etree._LogEntry) -> etree._Element | None:
     found = root.xpath(error.path) if error.path else []
-    element = found[0] if isinstance(found, list) and found else None
-    named = re.search(r"attribute '([^']+)'", error.message)
+    return found[0] if isinstance(found, list) and found else None
+
+
+def _leave_out(root: etree._Element, error: etree._LogEntry, element: etree._Element | None) -> bool:
+    """Take what an error is about out of a document; False where it is a part that must be there."""
     if element is None or element is root:
         return False
-    if named is not None and named[1] in element.attrib and element.getparent() is not root:
+    holder = element.getparent()
+    named = re.search(r"attribute '([^']+)'", error.message)
+    if named is not None and named[1] in element.attrib and holder is not root:
         del element.attrib[named[1]]
         return True
-    holder = element.getparent()
     if holder is None or (holder is root and element.tag in _mandatory()):
         return False
     holder.remove(element)
