@@ -16,7 +16,9 @@ from filmroom.client.download import PlannedSeries
 from filmroom.client.records import Records
 from filmroom.client.repair import RepairReport, SeriesRepair, repair
 from filmroom.client.report import DownloadReport, Progress, SeriesResult
+from filmroom.client.search import SearchResult, TextResult
 from filmroom.client.sources.base import Promise, RemoteSeries
+from filmroom.client.tags import Tag
 from filmroom.client.verify import SeriesCheck, VerifyReport, verify
 from filmroom.model.search import Days, Equipment, Range, SimpleSearch, TimePoint
 
@@ -34,11 +36,14 @@ __all__ = [
     "Records",
     "RemoteSeries",
     "RepairReport",
+    "SearchResult",
     "SeriesCheck",
     "SeriesRepair",
     "SeriesResult",
     "SimpleSearch",
     "Stopped",
+    "Tag",
+    "TextResult",
     "TimePoint",
     "VerifyReport",
     "repair",
