@@ -22,7 +22,7 @@ from filmroom.client.sources.choose import SourceName, Sources
 from filmroom.client.steps import Request, Steps, begin, fail, go_on
 from filmroom.client.templates import Layout
 from filmroom.client.transfer import SeriesRequest
-from filmroom.errors import FilmroomError, InvalidInput
+from filmroom.errors import FilmroomError, InvalidInput, NotOffline
 from filmroom.model.entities import Series
 from filmroom.net.endpoint import chosen_root
 from filmroom.net.retry import RetryPolicy
@@ -217,6 +217,7 @@ class Client(Questions, Blocking):
         overwrite: bool = False,
         layout: str = "flat",
         metadata: bool = False,
+        per_host: int | None = None,
         stop: threading.Event | None = None,
     ) -> DownloadReport:
         """Fetch series into ``path``, one folder each, every file checked.
@@ -231,6 +232,8 @@ class Client(Questions, Blocking):
         :param layout: how folders and files are named: ``flat``, ``classic``, ``descriptive``, ``idc``, or a
             template such as ``%PatientID/%Modality-%SeriesNumber/%InstanceNumber.dcm``; see
             :mod:`filmroom.client.templates`. A series that is there stays where it is.
+        :param per_host: series fetched at once from one server, where they come from several; default: as
+            many as there are workers.
         :param metadata: leave ``metadata.csv`` there, with the columns of NBIA's Data Retriever.
         :param stop: set it from another thread to end soon; what arrived is kept for the next call.
         :return: what became of each series. A series that fails does not stop the others and raises
@@ -238,7 +241,10 @@ class Client(Questions, Blocking):
         :raises InvalidInput: for something that is no series.
         :raises StoreFull, StoreError: when the disk is too small or cannot be written.
         :raises Stopped: when ``stop`` was set.
+        :raises NotOffline: when this client answers from a snapshot.
         """
+        if self.snapshot is not None:
+            raise NotOffline("Files come from the server alone.", advice="Leave snapshot= out.")
         download = self._download(
             path,
             workers=workers,
@@ -246,6 +252,7 @@ class Client(Questions, Blocking):
             overwrite=overwrite,
             layout=layout,
             metadata=metadata,
+            per_host=per_host,
             stop=stop,
         )
         return download.run(listed(series))
@@ -304,10 +311,11 @@ class Client(Questions, Blocking):
         overwrite: bool = False,
         layout: str = "flat",
         metadata: bool = False,
+        per_host: int | None = None,
         stop: threading.Event | None = None,
     ) -> Download:
         number = self.workers if workers is None else workers
-        if number < 1:
+        if number < 1 or (per_host is not None and per_host < 1):
             raise InvalidInput("A download needs at least one worker.")
         target = Path(path).expanduser()
         return Download(
@@ -318,6 +326,7 @@ class Client(Questions, Blocking):
             progress=progress,
             layout=Layout.parse(layout),
             metadata=metadata,
+            per_host=per_host,
             stop=stop,
         )
 

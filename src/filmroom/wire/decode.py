@@ -85,6 +85,7 @@ _READERS: dict[CellType, Reader] = {
     CellType.DECIMAL: _decimal,
     CellType.DECIMAL_TEXT: _decimal,
     CellType.DOUBLE: _decimal,
+    CellType.DOUBLE_TEXT: _decimal,
     CellType.BOOLEAN: _boolean,
     CellType.BOOLEAN_TEXT: _boolean,
     CellType.YES_NO: _boolean,

@@ -32,6 +32,10 @@ _FOLDED = (
     "manufacturer_model_name",
 )
 _UIDS_AT_ONCE = 500
+_WITH_SPECIES = (
+    "(SELECT collection, patient_id, site, patient.species_code FROM series "
+    "JOIN patient USING (collection, patient_id))"
+)
 
 
 class Snapshot:
@@ -208,12 +212,13 @@ class Snapshot:
         if any("" in values for _, values in conditions):
             return []
         where, values = _where(conditions)
+        value = f"upper({query.column})" if query.uppercase else query.column
+        told_by_patients = query.column == "species_code" and not self.info.has_records
+        source = "series" if not told_by_patients else _WITH_SPECIES
         statement = (
-            f"SELECT {query.column}, COUNT(DISTINCT collection || char(0) || "  # noqa: S608
-            f"ifnull(site, '') || char(0) || patient_id) FROM series{where} GROUP BY 1"
+            f"SELECT {value}, COUNT(DISTINCT collection || char(0) || "  # noqa: S608
+            f"ifnull(site, '') || char(0) || patient_id) FROM {source}{where} GROUP BY 1"
         )
-        if query.uppercase:
-            statement = statement.replace(f"SELECT {query.column}", f"SELECT upper({query.column})", 1)
         counts: dict[str, int] = {}
         for value, patients in self._connection.execute(statement, values):
             counts[value or ""] = counts.get(value or "", 0) + patients
@@ -239,9 +244,9 @@ class Snapshot:
         return [row for row in rows if query.collection in {None, row["collection"]}]
 
     def _search(self, operation: Operation, query: Mapping[str, Any]) -> Any:
-        if "search" not in query or not self.info.has_records:
+        if operation.action not in {"simple_search", "simple_search_manifest"} or not self.info.has_records:
             raise self._unknown(operation)
-        if "page" in query:
+        if operation.action == "simple_search":
             return find_patients(self._connection, query["search"], query["page"])
         return find_series_uids(self._connection, query["search"])
 

@@ -106,7 +106,8 @@ def find_patients(
         found.append(each)
     found.sort(key=_usual)
     found.sort(key=_SORTED[page.sort], reverse=page.descending)
-    shown = map(_patient, found[page.start : page.start + page.size])
+    some = found[page.start : page.start + page.size]
+    shown = (_patient(each, by_modality=search.all_modalities) for each in some)
     rows = [{name: getattr(each, name) for name in _FOUND} for each in shown]
     return rows, counts.summary(len(found))
 
@@ -279,7 +280,7 @@ def _telling(descriptions: Iterable[str]) -> Callable[[str], bool]:
 
 
 # what is told -----------------------------------------------------------------------------------------
-def _patient(found: _Found) -> FoundPatient:
+def _patient(found: _Found, *, by_modality: bool) -> FoundPatient:
     series, first = found.series, found.first
     times: dict[str, set[int]] = {}
     for each in series:
@@ -297,7 +298,9 @@ def _patient(found: _Found) -> FoundPatient:
         total_studies=found.total_studies,
         total_series=found.total_series,
         studies=tuple(
-            FoundStudy(0, (0,) * len(some), tuple(each.modality for each in some)) for some in studies
+            # The modality of each series is told where patients that have all of some were looked for.
+            FoundStudy(0, (0,) * len(some), tuple(each.modality for each in some) if by_modality else ())
+            for some in studies
         ),
     )
 
