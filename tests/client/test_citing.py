@@ -25,10 +25,11 @@ from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, ingest_paths
 from filmroom.model.doi_metadata import complete
 from filmroom.model.dois import DoiRecord, DoiState
-from filmroom.model.entities import Licence
-from filmroom.model.policy import find_licence
+from filmroom.model.entities import Licence, SeriesContent
+from filmroom.model.policy import Attribution, find_licence
 from filmroom.net.retry import RetryPolicy
 from filmroom.settings import ArchiveAddress
+from filmroom.store.series_zip import licence_text
 from filmroom.testing.live import running_server
 from filmroom.testing.phantom import write_phantom
 from filmroom.testing.samples import sample_files
@@ -246,11 +247,14 @@ def test_hostile_texts_stay_texts() -> None:
 
 
 def test_an_agreement_of_restricted_series_is_named(tmp_path: Path) -> None:
+    mirror = Attribution("Elsewhere", citation="us")
     receipts = {
-        "1.2.1": "License Information. The A collection is distributed under the CC BY 4.0 at x By downloading the data, you agree.\n",
-        "1.2.2": "License Information. The A collection is distributed under the Own at x By downloading the data, you agree.\nTell nobody.",
-        "1.2.3": "License Information. The A collection is distributed under the Own at x By downloading the data, you agree.\n"
-        "These data are mirrored from Elsewhere.\nPlease cite: us",
+        uid: licence_text(SeriesContent(uid, "A", "A", name, "https://x.example", (), agreement), origin)
+        for uid, name, agreement, origin in (
+            ("1.2.1", "CC BY 4.0", "", None),
+            ("1.2.2", "Own", "Tell nobody.", None),
+            ("1.2.3", "Own", "", mirror),
+        )
     }
     (tmp_path / ".filmroom").mkdir()
     for uid, text in receipts.items():
