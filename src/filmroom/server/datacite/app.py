@@ -76,6 +76,8 @@ class DataCiteApi:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=_PREFLIGHT)
         path = scope["path"].removeprefix(scope.get("root_path", "")).strip("/")
+        if "\0" in path:  # no name has it, and no database takes it
+            raise ApiProblem.titled(404, NOT_FOUND)
         caller = await self._site.callers.caller(request)
         call = DoiCall(self._site, request, path, Parameters(scope["query_string"]), caller)
         for route in ROUTES:
