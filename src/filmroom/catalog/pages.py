@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 from filmroom.catalog.database import Database
 from filmroom.catalog.schema import collection, site
+from filmroom.model.row_page import Reader, RowPage
 
 Row = dict[str, Any]
 Page = Sequence[Row]
 
 _FIRST_PAGE = 200
 _PAGE = 5_000
+_GROWTH = 5
 _IDS = 2_000
 
 
@@ -51,25 +53,50 @@ def _page(
         return [dict(zip(names, row, strict=True)) for row in result]
 
 
+def readers_of(columns: Iterable[sa.ColumnElement[Any]], dialect: sa.Dialect) -> tuple[Reader | None, ...]:
+    """Return what makes values of what the driver gives: SQLite keeps days as text, truth as numbers."""
+    return tuple(
+        column.type.dialect_impl(dialect).result_processor(dialect, None)
+        if isinstance(column.type, sa.Date | sa.DateTime | sa.Boolean)
+        else None
+        for column in columns
+    )
+
+
+def tuples_of(
+    connection: sa.Connection, statement: sa.Select[Any], values: Mapping[str, Any] | None = None
+) -> Sequence[tuple[Any, ...]]:
+    """Return rows as the driver gives them: making more of a million of them doubles the time."""
+    cursor = connection.execute(statement, values).cursor
+    assert cursor is not None  # noqa: S101 - a SELECT has one
+    rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+    cursor.close()
+    return rows
+
+
 def paged(
     database: Database, statement: sa.Select[Any], keys: tuple[sa.ColumnElement[Any], ...]
-) -> Iterator[Page]:
+) -> Iterator[RowPage]:
     """Walk a statement by key, page by page, each page in a transaction of its own.
 
     The keys, in this order, are columns of the statement, never NULL, and together unique.
     """
-    size, last = _FIRST_PAGE, None
+    columns = tuple(statement.selected_columns)
+    names = tuple(str(column.key) for column in columns)
+    places = [names.index(str(key.key)) for key in keys]
+    size, page = _FIRST_PAGE, statement
     while True:
-        page = statement.order_by(*keys).limit(size)
-        if last is not None:
-            page = page.where(sa.tuple_(*keys) > sa.tuple_(*(sa.literal(value) for value in last)))
-        rows = _page(database, page)
+        with database.reading() as connection:
+            rows = tuples_of(connection, page.order_by(*keys).limit(size))
+            readers = readers_of(columns, connection.dialect)
         if rows:
-            yield rows
+            yield RowPage(names, rows, readers)
         if len(rows) < size:
             return
-        last = tuple(rows[-1][str(key.key)] for key in keys)
-        size = _PAGE
+        last = (sa.literal(rows[-1][place]) for place in places)
+        page = statement.where(sa.tuple_(*keys) > sa.tuple_(*last))
+        # The beginning of an answer does not wait for a whole page.
+        size = min(size * _GROWTH, _PAGE)
 
 
 def whole(

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database, among
+from filmroom.catalog.pages import readers_of, tuples_of
 from filmroom.catalog.schema import collection, patient, series, site, study
 from filmroom.catalog.series_rows import (
     OWN_COLUMNS,
@@ -67,24 +68,9 @@ def _page_ends(kind: str) -> sa.Select[Any]:
     return sa.select(_UID).where(*conditions).order_by(_UID).limit(1).offset(sa.bindparam("skipped"))
 
 
-def _tuples(connection: sa.Connection, statement: sa.Select[Any], **values: Any) -> Tuples:
-    """Return rows as the driver gives them: making more of a million of them doubles the time."""
-    cursor = connection.execute(statement, values).cursor
-    assert cursor is not None  # noqa: S101 - a SELECT has one
-    rows: Tuples = cursor.fetchall()
-    cursor.close()
-    return rows
-
-
 @cache
 def _readers(dialect: sa.Dialect) -> tuple[Reader | None, ...]:
-    """Return what makes values of what the driver gives: SQLite keeps days as text, truth as numbers."""
-    return tuple(
-        column.type.dialect_impl(dialect).result_processor(dialect, None)
-        if isinstance(column.type, sa.Date | sa.DateTime | sa.Boolean)
-        else None
-        for column in SERIES_COLUMNS
-    )
+    return readers_of(SERIES_COLUMNS, dialect)
 
 
 def _page(connection: sa.Connection, rows: Tuples) -> RowPage:
@@ -126,7 +112,7 @@ def _with_parents(connection: sa.Connection, rows: Tuples) -> Tuples:
         return rows
     known: list[dict[int, tuple[Any, ...]]] = []
     for place, look_up in zip((-3, -2, -1), _LOOK_UPS, strict=True):
-        found = _tuples(connection, look_up, keys={row[place] for row in rows})
+        found = tuples_of(connection, look_up, {"keys": {row[place] for row in rows}})
         known.append({row[0]: row[1:] for row in found})
     studies, patients, places = known
     # A series that was removed between the statements has lost its parents.
@@ -226,7 +212,7 @@ class SeriesPages(Iterator[RowPage]):
     def _first(self) -> RowPage:
         part = self._path.first()
         with self._database.reading() as connection:
-            rows = _tuples(connection, self._statements.joined, most=_FIRST_PAGE, **part)
+            rows = tuples_of(connection, self._statements.joined, {**part, "most": _FIRST_PAGE})
             page = _page(connection, rows)
         self._begun, self._others = True, self._path.others(rows)
         return page
@@ -234,7 +220,7 @@ class SeriesPages(Iterator[RowPage]):
     def _rows(self, part: Part) -> RowPage:
         with self._database.reading() as connection:
             return _page(
-                connection, _with_parents(connection, _tuples(connection, self._statements.own, **part))
+                connection, _with_parents(connection, tuples_of(connection, self._statements.own, part))
             )
 
     def _text(self, statement: sa.Select[Any], part: Part) -> str | RowPage:

@@ -57,11 +57,17 @@ class Service:
     servlet_passwords: bool = False
     date_alias: bool = True
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_THREADS))
+    spare: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     drawing: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_PICTURES))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking work in the thread pool and return what it returns."""
         return await anyio.to_thread.run_sync(work, limiter=self.threads)
+
+    async def in_spare_thread(self, work: Callable[[], T]) -> T:
+        """Do the same for long work that can wait, one at a time beside what others ask for."""
+        limiter = self.spare if self.threads.borrowed_tokens else self.threads
+        return await anyio.to_thread.run_sync(work, limiter=limiter)
 
     def root(self, request: Request) -> str:
         """Return the server's address for whoever sent a request, without a slash at the end."""

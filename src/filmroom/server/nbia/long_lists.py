@@ -12,7 +12,7 @@ from filmroom.wire.json_format import Rows, encode_rows
 from filmroom.wire.row_text import row_text
 from filmroom.wire.views import View
 
-# Pages on their way, while one before them is sent. More would only take the threads of others.
+# Pages of one list that are made or wait, beside the one that is sent.
 _AHEAD = 2
 
 Piece = Callable[[], bytes]
@@ -41,8 +41,8 @@ async def stream(service: Service, beginning: bytes, pieces: Iterator[Piece]) ->
     waiting: deque[asyncio.Future[bytes]] = deque()
     try:
         while True:
-            while len(waiting) < _AHEAD and (piece := await service.next_of(pieces)) is not None:
-                waiting.append(asyncio.ensure_future(service.in_thread(piece)))
+            while len(waiting) <= _AHEAD and (piece := await service.next_of(pieces)) is not None:
+                waiting.append(asyncio.ensure_future(service.in_spare_thread(piece)))
             if not waiting:
                 break
             text = await waiting.popleft()
