@@ -206,6 +206,9 @@ def test_a_dry_run_says_what_would_be_fetched(held: Held, tmp_path: Path) -> Non
     assert re.search(r"2 series to fetch, .*; .* are free in a/b\.", done.stderr)
     assert "not for commercial use" in done.stderr
     assert list(tmp_path.iterdir()) == []
+    address = "http://127.0.0.1:9/a.dcm"
+    (one,) = json.loads(run(held, "download", address, "--dry-run", "--format", "json").stdout)
+    assert (one["state"], one["licence"]) == ("failed", None)
 
 
 def test_without_a_terminal_nobody_is_asked(held: Held) -> None:

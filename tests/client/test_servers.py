@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +16,7 @@ from urllib.request import HTTPError, Request, urlopen
 
 import pytest
 
-from filmroom import Client, errors
+from filmroom import AsyncClient, Client, errors
 from filmroom.client import SimpleSearch, servers, verify
 from filmroom.client.servers import siblings
 
@@ -87,6 +89,27 @@ def test_a_server_of_before_version_4(real: Any, tmp_path: Path) -> None:
         with Client(url) as another:  # what was found is kept for the server
             another.collections()
         assert [path for path in asked if "/v4/" in path] == tried
+
+
+def test_many_that_ask_at_once_find_the_version(real: Any) -> None:
+    with of_before(real.url) as (url, _), Client(url, workers=8) as client, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.collections(), range(24)))
+    assert len(answers) == 24
+    assert all(answer == answers[0] != [] for answer in answers)
+
+
+def test_questions_that_are_awaited_find_the_same(real: Any, old_nbia: Any) -> None:
+    async def ask() -> None:
+        with of_before(real.url) as (url, _):
+            async with AsyncClient(url) as client, AsyncClient(old_nbia.url, others=[real.url]) as other:
+                answers = await asyncio.gather(*(client.collections() for _ in range(8)))
+                assert all(answer == answers[0] != [] for answer in answers)
+                assert client.api == "v1"
+                assert (await other.series_size(real.large_uid)).count == 3
+                with pytest.raises(errors.NotFound):
+                    await other.series_size("9.9.9")
+
+    asyncio.run(ask())
 
 
 def test_the_version_given_by_hand_wins(real: Any) -> None:

@@ -27,9 +27,11 @@ _COLUMNS = ("series_instance_uid", "state", "image_count", "file_size", "licence
 
 def with_records(client: Client, chosen: Sequence[OneSeries]) -> list[OneSeries]:
     """Return series with what the server says of them, asked for many at once; UIDs where it says nothing."""
-    uids = [each for each in chosen if isinstance(each, str)]
+    from filmroom.client.layout import is_uid
+
+    uids = [each for each in chosen if isinstance(each, str) and is_uid(each.strip())]
     try:
-        told = {each.series_instance_uid: each for each in client.series_records(uids)} if uids else {}
+        told = {each.series_instance_uid: each for each in client.series_records(uids)}
     except (ServerError, NotFound, AccessDenied, BadAnswer) as error:
         remark(f"What the series are is not told before they are fetched: {error}")
         return list(chosen)

@@ -83,8 +83,9 @@ class HoldingQuestions(Asking):
         Series that the server does not have, or does not show, are left out. That one of the questions
         fails is an error: what is returned is complete.
         """
-        uids = [each if isinstance(each, str) else each.series_instance_uid for each in series]
-        rows = yield from self._records_of(list(dict.fromkeys(map(checked_uid, uids))))
+        named = (each if isinstance(each, str) else each.series_instance_uid for each in series)
+        uids = list(dict.fromkeys(map(checked_uid, named)))
+        rows = yield from self._records_of(uids)
         for root in self.others:
             known = {row["series_instance_uid"] for row in rows}
             missing = [uid for uid in uids if uid not in known]

@@ -48,6 +48,7 @@ def replace_file(place: SeriesPlace, name: str, md5: str, write: Callable[[Path]
 
 def fetch_object(archive: Archive, series_uid: str, sop_uid: str, target: Path) -> None:
     """Fetch one object into a file. :raises FilmroomError: when patience ends."""
+    archive = archive.archive_of(series_uid)
     request = archive.instance_request(series_uid, sop_uid)
 
     def once() -> None:

@@ -111,12 +111,14 @@ def _mend(
 
 
 def _client_of(receipt: Receipt | None, own: dict[tuple[str, str], Client]) -> Client:
-    from filmroom.client.client import Client
+    from filmroom.client.client import Api, Client
 
+    # Versions name files differently; of the newest, whichever the server now speaks.
+    former: dict[str, Api] = {"v1": "v1", "v2": "v2"}
     of_server = receipt is not None and not receipt.addresses
     key = (receipt.server, receipt.api) if receipt is not None and of_server else ("", "v4")
     if key not in own:
-        own[key] = Client(key[0] or None, api="v1" if key[1] == "v1" else "v4")
+        own[key] = Client(key[0] or None, api=former.get(key[1]))
     return own[key]
 
 

@@ -69,13 +69,13 @@ def in_its_version(client: Asker, make: Callable[[], Steps[R]]) -> Steps[R]:
         return (yield from make())
     except NoSuchOperation:
         # Of many that ask at once, the first finds out for all.
-        if client.api == before and not (yield from _has_another(client)):
+        if client.api == before and not (yield from _has_another(client, before)):
             raise
     return (yield from make())
 
 
-def _has_another(client: Asker) -> Steps[bool]:
-    """Find out which version the server speaks; return whether it is another one than the client's."""
+def _has_another(client: Asker, tried: str) -> Steps[bool]:
+    """Find out which version the server speaks; return whether it is another one than was tried."""
     if client.chosen_api is not None:
         return False
     for version in (NEWEST, "v2" if client.has_login else "v1"):
@@ -84,9 +84,8 @@ def _has_another(client: Asker) -> Steps[bool]:
             yield Request(operation, FindValues("collection"), _heard)
         except NoSuchOperation:
             continue
-        changed = version != client.api
         _SPOKEN[client.base_url, client.has_login] = version
-        return changed
+        return version != tried
     return False
 
 

@@ -9,17 +9,16 @@ from typing import Any
 
 from filmroom.client import Client
 from filmroom.client.download import Download
-from filmroom.client.holdings import portions
 from filmroom.client.intake import DIGESTS_NAME
 from filmroom.client.layout import STATE, SeriesPlace, checked_uid, is_uid, write_durably, writing
 from filmroom.client.receipt import read_receipt, whole_receipt
 from filmroom.client.sources.archive import Archive, SeriesRequest
 from filmroom.client.sources.choose import Sources
-from filmroom.dropin.ask import ask, save_frame, stamp
+from filmroom.dropin.ask import save_frame, stamp
 from filmroom.dropin.extras import pandas
 from filmroom.dropin.series_table import getSeriesList, manifest_uids
 from filmroom.dropin.session import complain, log, quietly, session
-from filmroom.errors import AccessDenied, BadAnswer, InvalidInput, NotFound, ServerError
+from filmroom.errors import InvalidInput, NotFound
 from filmroom.model.entities import Series
 from filmroom.wire.operations import find_operation
 
@@ -67,7 +66,7 @@ def downloadSeries(
     client = session.client(api_url)
     archive = _WithDigests(client) if hash == "y" else client
     fetch = _fetch_zips if as_zip else _fetch
-    fetched, failed = fetch(archive, _sized(new, api_url), target, workers=max(1, max_workers))
+    fetched, failed = fetch(archive, new, target, workers=max(1, max_workers))
     log.info("Downloaded %d of %d series; %d were there before.", len(fetched), len(new), len(there))
     if failed:
         log.error("%d series failed, run the same call again: %s", len(failed), ", ".join(failed))
@@ -110,24 +109,6 @@ def _whole_number(value: Any) -> int | None:
     return number if number >= 0 else None
 
 
-def _sized(series: list[Series], api_url: str) -> list[Series]:
-    """Return series with what the server says of their sizes, asked for many at once.
-
-    Those of which it says nothing stay as they are: the download asks for each.
-    """
-    unknown = [each.series_instance_uid for each in series if each.image_count is None]
-    told: dict[str, Series] = {}
-    for some in portions(unknown):
-        form = {"list": ",".join(some), "format": "json"}
-        try:
-            rows = ask("getSeriesMetadata", None, api_url, "POST", form)
-        except (ServerError, NotFound, AccessDenied, BadAnswer) as error:
-            log.info("The sizes are asked series by series: %s", error)
-            break
-        told |= _wanted(rows, "")
-    return [told.get(each.series_instance_uid, each) for each in series]
-
-
 def _is_there(target: Path, uid: str) -> bool:
     """Whether a series is there and whole, as a folder or as an archive."""
     archive = target / f"{uid}.zip"
@@ -144,6 +125,7 @@ class _WithDigests:
     """A client that asks for the archives that NBIA makes with digests: numbered images, no licence."""
 
     def __init__(self, client: Client) -> None:
+        self._client = client
         self.connection = client.connection
         self.api = client.api
         self.promise = client.promise
@@ -152,10 +134,10 @@ class _WithDigests:
         self.instances = client.instances
         self.instance_request = client.instance_request
         self.series = client.series
+        self.series_records = client.series_records
 
     def archive_of(self, uid: str) -> Archive:
-        del uid
-        return self
+        return _WithDigests(self._client.archive_of(uid))
 
     def archive_request(self, uid: str) -> SeriesRequest:
         operation = find_operation(self.api, "getImageWithMD5Hash")
