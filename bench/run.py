@@ -19,7 +19,18 @@ from pathlib import Path
 
 from harness import Context, Section, machine, ratio_table, table
 
-SECTIONS = ("ingest", "growth", "delivery", "memory", "objects", "client", "startup", "layout", "catalog")
+SECTIONS = (
+    "ingest",
+    "growth",
+    "delivery",
+    "memory",
+    "objects",
+    "client",
+    "startup",
+    "layout",
+    "catalog",
+    "datacite",
+)
 
 
 def main() -> int:
