@@ -123,7 +123,8 @@ class OldNbia:
     ``short`` (a valid archive that lacks an image), ``cut-archive`` (ends early, but ends well), ``html``,
     ``hang``, ``md5`` (a wrong digest), ``crc``, ``foreign`` (an object of another series), ``twice`` (an
     object in the place of another), ``name:…`` (of the second image), ``status:N``, ``reset``, ``empty``,
-    ``json``. ``ranges``: stored archives with length, ETag and Range, else deflated and chunked.
+    ``json``. At a ``meeting``, archives are sent once so many are asked for; ``peak`` is how many were under
+    way at once. ``ranges``: stored archives with length, ETag and Range, else deflated and chunked.
     """
 
     series: dict[str, Held] = field(default_factory=dict)
@@ -136,6 +137,9 @@ class OldNbia:
     table: bytes | None = None
     table_type: str = "application/json"
     etag: str = "one"
+    meeting: threading.Barrier | None = None
+    under_way: int = 0
+    peak: int = 0
     url: str = ""
 
     def hold(self, uid: str, **values: str) -> Held:
@@ -152,6 +156,7 @@ class OldNbia:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: OldNbia
+    counting: threading.Lock
 
     def log_message(self, *_: object) -> None: ...
 
@@ -166,7 +171,16 @@ class _Handler(BaseHTTPRequestHandler):
             row = [{"TotalSizeInBytes": held.size, "ObjectCount": len(held.files)}] if held else None
             self._whole(200, "application/json", json.dumps(row).encode() if row else b"")
         elif operation in {"getImage", "getImageWithMD5Hash"}:
-            self._archive(held, numbered=operation != "getImage")
+            with self.counting:
+                self.state.under_way += 1
+                self.state.peak = max(self.state.peak, self.state.under_way)
+            try:
+                if self.state.meeting is not None:
+                    self.state.meeting.wait(20)
+                self._archive(held, numbered=operation != "getImage")
+            finally:
+                with self.counting:
+                    self.state.under_way -= 1
         elif operation == "getSingleImage" and held is not None:
             wanted = int(params["SOPInstanceUID"].rsplit(".", 1)[1])
             self._whole(200, "application/dicom", list(held.files.values())[wanted - 1])
@@ -319,7 +333,7 @@ class _Server(ThreadingHTTPServer):
 @pytest.fixture
 def old_nbia() -> Iterator[OldNbia]:
     state = OldNbia()
-    handler = type("Handler", (_Handler,), {"state": state})
+    handler = type("Handler", (_Handler,), {"state": state, "counting": threading.Lock()})
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

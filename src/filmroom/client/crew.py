@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 _Task = TypeVar("_Task")
@@ -19,7 +20,35 @@ class Stopped(Exception):
     """The work was told to stop, from another thread; what was finished is kept."""
 
 
+_LOOK_UP = 0.2  # seconds between two looks whether to stop
 _LEAVE_AFTER = 3.0  # seconds that an interrupted command waits for its threads
+
+
+class Turns:
+    """Lets so many at a time do what they do with one server.
+
+    :param at_once: how many.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._of: dict[str, threading.Semaphore] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one(self, server: str, stop: threading.Event) -> Iterator[None]:
+        """Wait for a turn, and take it. :raises Stopped: when ``stop`` is set before it comes."""
+        with self._lock:
+            turns = self._of.setdefault(server, threading.Semaphore(self._at_once))
+        while not turns.acquire(timeout=_LOOK_UP):
+            if stop.is_set():
+                raise Stopped
+        try:
+            if stop.is_set():
+                raise Stopped
+            yield
+        finally:
+            turns.release()
 
 
 class Crew(Generic[_Task, _Result]):
