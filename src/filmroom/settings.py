@@ -40,6 +40,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "credentials", "", "File with logins by server; default: one in the user's configuration folder."
     ),
+    Setting(
+        "snapshot",
+        "",
+        "Snapshot to answer from offline; default: one per server and login, in the user's data folder.",
+    ),
     Setting("gen3_key", "", "File with your API key of a Gen3 data commons (credentials.json)."),
     Setting("bucket_url", "", "S3 service that public buckets are read from; default: Amazon's."),
     Setting("host", "127.0.0.1", "Address that the server listens on."),
@@ -152,6 +157,14 @@ SETTINGS: tuple[Setting, ...] = (
         "yes",
         "Answer below /services/ as TCIA did until 22 June 2022, for programs of that time.",
         kind="switch",
+    ),
+    Setting(
+        "doi_suffix",
+        "random",
+        "Suffixes of `filmroom doi create`: `random`, or a template of `{short_name}`, `{year}`, `{random}`.",
+    ),
+    Setting(
+        "doi_short_name_type", "TCIA Short Name", "Type of the identifier that is a dataset's short name."
     ),
     Setting("datacite_mode", "off", "Register the archive's DOIs at DataCite: off, test or production."),
     Setting("datacite_symbol", "", "Symbol of the repository at DataCite, which has the same one here."),

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -335,12 +336,19 @@ def test_records_of_others_are_imported_and_stay_theirs(terminal: Terminal, shar
         assert "read-only" in terminal.fails(2, command, "10.7937/s17z-r072")
 
 
+def _mirrored(doi: str) -> dict[str, Any]:
+    moment = "2020-01-01T00:00:00.000Z"
+    attributes = {"doi": doi, "state": "findable", "created": moment, "updated": moment}
+    return {"attributes": attributes, "relationships": {"client": {"data": {"id": "demo.archive"}}}}
+
+
 def test_imports_that_cannot_be(terminal: Terminal) -> None:
     own = terminal.new("--doi", "10.5072/own")
     for name, content, part in (
         ("a.json", "{", "is not JSON"),
         ("b.json", "[1]", "no record of DataCite"),
         ("c.json", json.dumps({"data": {"attributes": {"doi": own}}}), "cannot be imported"),
+        ("d.json", json.dumps({"data": _mirrored(own)}), "this archive's own"),
     ):
         (terminal.folder / name).write_text(content)
         assert part in terminal.fails(2, "import", name)
@@ -388,3 +396,35 @@ def test_repositories_by_hand(terminal: Terminal) -> None:
         each["symbol"]: each for each in json.loads(terminal.say("repository", "list", "--format", "json"))
     }
     assert listed["DEMO.ARCHIVE"]["writers"] == "second.one"
+
+
+def test_suffixes_and_names_as_the_settings_say(terminal: Terminal) -> None:
+    made = terminal.new("PHANTOM", FILMROOM_DOI_SUFFIX="Ours.{year}.{short_name}")
+    assert re.fullmatch(r"10\.5072/ours\.20\d\d\.phantom", made)
+    told = terminal.fails(2, "create", "PHANTOM", FILMROOM_DOI_SUFFIX="Ours.{year}.{short_name}")
+    assert "already been taken" in told
+    assert "Not a template" in terminal.fails(2, "create", "PHANTOM", FILMROOM_DOI_SUFFIX="{x}")
+    kind = {"FILMROOM_DOI_SHORT_NAME_TYPE": "Local name"}
+    other = terminal.new("PHANTOM", "--licence", "MIT", **kind)
+    assert terminal.shown(other)["identifiers"] == [{"identifier": "PHANTOM", "identifierType": "Local name"}]
+    [row] = json.loads(terminal.say("apply", other, "--format", "json", **kind))
+    assert row["new_licence"] == "MIT"
+
+
+def test_what_a_dataset_is_derived_from_knows_of_it(terminal: Terminal) -> None:
+    source = terminal.new("PHANTOM", "--creator", CREATOR, "--url", PAGE)
+    result = terminal.new("--title", "Masks", "--publisher", "Us", "--creator", CREATOR, "--url", PAGE)
+    terminal.say("edit", result, "--related", f"IsDerivedFrom https://doi.org/{source.upper()}")
+    assert terminal.shown(source)["relatedIdentifiers"] == []
+    assert "types: " in terminal.fails(2, "publish", result)
+    terminal.say("edit", result, "-", stdin="types: {resourceTypeGeneral: Dataset}")
+    terminal.say("publish", result)
+    back = {"relatedIdentifier": result, "relatedIdentifierType": "DOI", "relationType": "IsSourceOf"}
+    assert terminal.shown(source)["relatedIdentifiers"] == [back]
+
+
+def test_texts_that_nothing_can_keep(terminal: Terminal) -> None:
+    doi = terminal.new("PHANTOM")
+    for name, value in (("version", "a\0b"), ("titles", [{"title": "\x07"}]), ("reason", "\ud800")):
+        assert f"{name}: Is invalid" in terminal.fails(2, "edit", doi, "-", stdin=json.dumps({name: value}))
+    assert "titles: Is invalid" in terminal.fails(2, "edit", doi, "--title", "a\x01b")

@@ -45,6 +45,8 @@ REFUSED: tuple[tuple[dict[str, Any], str, str], ...] = (
     (without(doi="10.5072/ümlaut"), "doi", "=Is invalid"),
     (without(doi="10.5072/" + "x" * 300), "doi", "=Is invalid"),
     (without(doi=7), "doi", "=Is invalid"),
+    (without(doi="hello"), "doi", "=Is invalid"),
+    (without(doi="10.5072/nul\0"), "doi", "=Is invalid"),
     (without("creators"), "creators", "Missing child element(s)"),
     (without(creators=[]), "creators", "Missing child element(s)"),
     (without(creators=[{}]), "creators", ""),

@@ -110,8 +110,10 @@ def create(
     database_url: DatabaseOption = None,
 ) -> None:
     """Make a draft. Nobody sees it before it is published."""
+    from filmroom import settings
     from filmroom.cli.doi_files import read_attributes
     from filmroom.model.doi_datasets import attributes_of_dataset
+    from filmroom.model.doi_suffixes import suffix_after
     from filmroom.server.datacite.editor import DoiEditor
     from filmroom.wire.datacite.change import DoiChange, named_attributes
 
@@ -123,7 +125,11 @@ def create(
             owner = doi_repositories.owner_of(catalog, doi or prefix)
             facts = catalog.doi_datasets().describe(collection)
             before |= attributes_of_dataset(
-                facts, publisher=owner.name, year=before["publicationYear"], title=title or ""
+                facts,
+                publisher=owner.name,
+                year=before["publicationYear"],
+                title=title or "",
+                kind=settings.get("doi_short_name_type"),
             )
         before |= given
         before |= attributes_of_options(
@@ -139,11 +145,12 @@ def create(
             related=related,
             funders=funders,
         )
-        editor, writer = DoiEditor(catalog), operator()
-        made = editor.create(writer, DoiChange(before, doi=doi.lower(), prefix=prefix))
-        page = landing_page(made.doi)
-        if made.url is None and page:
-            made, _ = editor.update(writer, made.doi, DoiChange({"url": page}))
+        template = settings.get("doi_suffix")
+        suffix = ""
+        if not doi and template != "random":
+            suffix = suffix_after(template, short_name=collection or "", year=before["publicationYear"])
+        change = DoiChange(before, doi=doi.lower(), prefix=prefix, suffix=suffix)
+        made = DoiEditor(catalog, landing_page).create(operator(), change)
     say(f"{made.doi} is a draft.")
 
 
@@ -253,22 +260,17 @@ def version(
     database_url: DatabaseOption = None,
 ) -> None:
     """Begin the next version: a draft with all of the record, which names it as the version before."""
-    from filmroom.server.datacite.editor import DoiEditor
     from filmroom.server.datacite.versions import DoiVersions
-    from filmroom.wire.datacite.change import DoiChange
 
     if same and new_doi:
         raise InvalidInput("--same-doi makes no new DOI.")
     with open_catalog(data, database_url) as catalog, _explained():
-        writer = operator()
-        versions = DoiVersions(catalog, writer)
+        versions = DoiVersions(catalog, operator(), landing_page)
         if same:
             versions.renew(doi, number)
             say(f"{doi} is version {number}.")
             return
         made = versions.begin(doi, number, new_doi=new_doi.lower())
-        if page := landing_page(made.doi):
-            DoiEditor(catalog).update(writer, made.doi, DoiChange({"url": page}))
     say(f"{made.doi} is a draft of version {number}.")
 
 
@@ -278,7 +280,7 @@ def publish(doi: DoiArgument, data: DataOption = None, database_url: DatabaseOpt
     from filmroom.server.datacite.versions import DoiVersions
 
     with open_catalog(data, database_url) as catalog, _explained():
-        record = DoiVersions(catalog, operator()).publish(doi)
+        record = DoiVersions(catalog, operator(), landing_page).publish(doi)
     say(f"{record.doi} is {record.state}.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,14 +12,13 @@ import typer
 
 from filmroom.cli.options import DatabaseOption, DataOption, FormatOption, open_catalog
 from filmroom.cli.output import Format, print_records, remark, say
-from filmroom.errors import InvalidInput, NotFound
+from filmroom.errors import InvalidInput, NotFound, NotPermitted
 
 if TYPE_CHECKING:
     from filmroom.catalog import Catalog
     from filmroom.model.dois import DoiRecord
 
-_LARGEST_FILE = 256 * 1024 * 1024
-_AT_ONCE = 500
+_LARGEST_FILE = 64 * 1024 * 1024
 
 
 class ShowFormat(StrEnum):
@@ -35,14 +33,16 @@ def list_records(
     fmt: FormatOption = Format.TABLE, data: DataOption = None, database_url: DatabaseOption = None
 ) -> None:
     """List the records of the archive, drafts and those of others included."""
+    from filmroom import settings
     from filmroom.model.doi_datasets import short_name_of
 
+    kind = settings.get("doi_short_name_type")
     with open_catalog(data, database_url) as catalog:
         records = [
             {
                 "doi": each.doi,
                 "state": each.state.value,
-                "short_name": short_name_of(each.attributes),
+                "short_name": short_name_of(each.attributes, kind),
                 "version": each.attributes.get("version"),
                 "title": _title(each),
                 "repository": each.client.upper(),
@@ -93,8 +93,8 @@ def import_records(
 ) -> None:
     """Take in records of other archives, as a mirror shows them. They are read-only here.
 
-    A file holds one record or a list, as DataCite's API answers; a folder such files. What is not in order is
-    refused with everything of its file.
+    A file holds one record or a list, as DataCite's API answers; a folder such files. Importing once more
+    imports nothing twice.
     """
     new = changed = same = 0
     with open_catalog(data, database_url) as catalog:
@@ -114,7 +114,6 @@ def _files(source: Path) -> list[Path]:
 
 
 def _import_file(catalog: Catalog, file: Path) -> tuple[int, int, int]:
-    from filmroom.errors import AccessDenied
     from filmroom.model.doi_import import records_from_json
 
     try:
@@ -127,18 +126,13 @@ def _import_file(catalog: Catalog, file: Path) -> tuple[int, int, int]:
         raise InvalidInput(f"{file} is not JSON: {error}.") from None
     try:
         records = list(records_from_json(document, dt.datetime.now(dt.UTC).replace(tzinfo=None)))
-        counts = [catalog.dois().import_many(part, actor="import") for part in _parts(records)]
-    except AccessDenied as error:
+        counts = catalog.dois().import_many(records, actor="import")
+    except NotPermitted as error:
         raise InvalidInput(f"{file}: {error}", advice="What is the archive's own is not imported.") from None
     except InvalidInput as error:
         raise InvalidInput(f"{file}: {error}") from None
     remark(f"{file}: {len(records)} records")
-    return tuple(map(sum, zip(*counts, strict=True))) if counts else (0, 0, 0)  # type: ignore[return-value]
-
-
-def _parts(records: list[DoiRecord]) -> Iterator[list[DoiRecord]]:
-    for start in range(0, len(records), _AT_ONCE):
-        yield records[start : start + _AT_ONCE]
+    return counts
 
 
 def apply(
@@ -158,11 +152,13 @@ def apply(
     These are the own series of its collection, and the series that have the DOI already. Who may see them
     stays as it is. The change is recorded.
     """
+    from filmroom import settings
     from filmroom.model.doi_datasets import terms_of_dataset
     from filmroom.model.doi_repositories import DoiWriter
 
     with open_catalog(data, database_url) as catalog:
-        terms = terms_of_dataset(catalog.dois().get(doi, DoiWriter(everywhere=True)))
+        record = catalog.dois().get(doi, DoiWriter(everywhere=True))
+        terms = terms_of_dataset(record, settings.get("doi_short_name_type"))
         datasets = catalog.doi_datasets()
         changes = datasets.plan(terms, collection) if dry_run else datasets.apply(terms, collection)
     licence = terms.licence.short_name if terms.licence is not None else None

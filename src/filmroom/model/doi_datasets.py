@@ -14,7 +14,7 @@ from filmroom.model.entities import Licence
 from filmroom.model.policy import DOI_RESOLVER, find_licence, known_licence
 
 SHORT_NAME_TYPE = "TCIA Short Name"
-"""Type of the further identifier that names a dataset; it compares without case."""
+"""Type of the further identifier that names a dataset, where no other is set; it compares without case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,19 @@ class TermsChange:
     licence: str | None
 
 
-def short_name_of(attributes: Mapping[str, Any]) -> str | None:
-    """Return the short name of a record's dataset, None where it has none."""
-    wanted = SHORT_NAME_TYPE.casefold()
+def short_name_of(attributes: Mapping[str, Any], kind: str = SHORT_NAME_TYPE) -> str | None:
+    """Return the short name of a record's dataset, None where it has none. :param kind: type of it."""
+    wanted = kind.casefold()
     for each in attributes.get("identifiers") or ():
         if str(each.get("identifierType") or "").casefold() == wanted and each.get("identifier"):
             return str(each["identifier"])
     return None
 
 
-def terms_of_dataset(record: DoiRecord) -> DatasetTerms:
+def terms_of_dataset(record: DoiRecord, kind: str = SHORT_NAME_TYPE) -> DatasetTerms:
     """Return what a record says of its series.
+
+    :param kind: type of the identifier that is the short name.
 
     :raises InvalidInput: when it names several licences, or one that cannot be kept.
     """
@@ -77,16 +79,19 @@ def terms_of_dataset(record: DoiRecord) -> DatasetTerms:
     ]
     return DatasetTerms(
         record.doi,
-        short_name_of(record.attributes),
+        short_name_of(record.attributes, kind),
         DOI_RESOLVER + record.doi,
         _licence(rights[0]) if rights else None,
         abstracts[0] if abstracts else None,
     )
 
 
-def attributes_of_dataset(dataset: Dataset, *, publisher: str, year: int, title: str = "") -> dict[str, Any]:
+def attributes_of_dataset(
+    dataset: Dataset, *, publisher: str, year: int, title: str = "", kind: str = SHORT_NAME_TYPE
+) -> dict[str, Any]:
     """Return what the archive knows of a collection as the metadata of a new record.
 
+    :param kind: type of the identifier that is the short name.
     :param title: default: the collection's name. The name is the alternative title where it is not in it.
     """
     titles = [{"title": title or dataset.name}]
@@ -95,7 +100,7 @@ def attributes_of_dataset(dataset: Dataset, *, publisher: str, year: int, title:
     abstract = plain_text(dataset.description or "")
     descriptions = [{"description": abstract, "descriptionType": "Abstract"}] if abstract else []
     return {
-        "identifiers": [{"identifier": dataset.name, "identifierType": SHORT_NAME_TYPE}],
+        "identifiers": [{"identifier": dataset.name, "identifierType": kind}],
         "titles": titles,
         "publisher": {"name": publisher},
         "publicationYear": year,

@@ -5,7 +5,10 @@ Source: Crockford's base 32 (no i, l, o, u) and ISO/IEC 7064 MOD 97-10, as DataC
 
 from __future__ import annotations
 
+import re
 import secrets
+
+from filmroom.errors import InvalidInput
 
 BELOW = 1_073_741_823
 """The numbers that are encoded are less than this."""
@@ -31,3 +34,24 @@ def suffix_of(number: int) -> str:
 def random_suffix() -> str:
     """Return a suffix that nobody can foresee; whether it is free is the catalogue's to say."""
     return suffix_of(secrets.randbelow(BELOW))
+
+
+def suffix_after(template: str, *, short_name: str, year: int) -> str:
+    """Return a suffix after a template such as ``tcia.{year}.{random}``; ``random`` alone is a template, too.
+
+    :param short_name: the dataset's, for ``{short_name}``; what a DOI cannot hold becomes a dash.
+    :raises InvalidInput: for a template that has other parts in braces, or makes nothing.
+    """
+    if template == "random":
+        return random_suffix()
+    plain = re.sub(r"[^0-9a-z\-._]+", "-", short_name.lower()).strip("-")
+    parts = {"short_name": plain, "year": str(year), "random": random_suffix()}
+    suffix = template.lower()
+    for name, value in parts.items():
+        suffix = suffix.replace(f"{{{name}}}", value)
+    if not re.fullmatch(r"[0-9a-z\-._;()/:*~$=]+", suffix):
+        raise InvalidInput(
+            f"Not a template of suffixes: {template!r}.",
+            advice="It holds letters, digits, - . _ / and {short_name}, {year} or {random}.",
+        )
+    return suffix

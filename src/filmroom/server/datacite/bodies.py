@@ -13,7 +13,8 @@ from filmroom.errors import InvalidInput, RequestTooLarge
 LARGEST_BODY = 10 * 1024 * 1024
 """Bytes of a body, as it travels and unpacked."""
 
-_JSON_TYPES = {"application/vnd.api+json", "application/json", ""}
+# No others, and not none: a page of another site can have a browser send those with the password it knows.
+_JSON_TYPES = {"application/vnd.api+json", "application/json"}
 # Window bits of zlib: with a gzip header, with a zlib header.
 _PACKINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
@@ -29,7 +30,7 @@ async def json_body(request: Request) -> Any:
         return None
     try:
         return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(str(error)) from None
 
 

@@ -16,7 +16,7 @@ from filmroom.catalog import Catalog
 from filmroom.errors import IdentityConflict, InvalidInput, NotFound, NotPermitted, RecordChanged
 from filmroom.model.doi_repositories import DoiWriter, Repository
 from filmroom.model.doi_suffixes import random_suffix
-from filmroom.model.dois import DoiRecord, DoiState
+from filmroom.model.dois import LONGEST_DOI, DoiRecord, DoiState
 from filmroom.wire.datacite.change import (
     DoiChange,
     InvalidRecord,
@@ -27,7 +27,7 @@ from filmroom.wire.datacite.change import (
     record_after,
 )
 from filmroom.wire.datacite.record import Record
-from filmroom.wire.datacite.validation import Problem, validate, validate_draft
+from filmroom.wire.datacite.validation import DOI_PATTERN, Problem, validate, validate_draft
 from filmroom.wire.datacite.xml_reader import read_xml
 from filmroom.wire.datacite.xml_writer import write_xml
 
@@ -51,7 +51,9 @@ class DoiTaken(InvalidRecord):
 class DoiEditor:
     """What writers do with records."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, page_of: Callable[[str], str] = lambda _doi: "") -> None:
+        """:param page_of: gives the landing page of new records that name none; empty: they have none."""
+        self._page_of = page_of
         self._dois = catalog.dois()
         self._repositories = catalog.doi_repositories()
 
@@ -117,7 +119,10 @@ class DoiEditor:
         self._check_owner(writer, record)
         if record.state is not DoiState.DRAFT:
             raise NotADraft(f"{doi} is {record.state}; only drafts can be deleted.")
-        self._dois.delete_draft(doi, actor=writer.actor)
+        try:
+            self._dois.delete_draft(doi, actor=writer.actor)
+        except InvalidInput:
+            raise NotADraft(f"{doi} is a draft no longer.") from None
 
     # -- steps ---------------------------------------------------------------------------------------
 
@@ -125,7 +130,8 @@ class DoiEditor:
         record = self._new(writer, change, doi)
         if self._find(doi) is not None:
             raise DoiTaken(doi)
-        made = self._checked(record, merged(document_of(record), change.attributes))
+        page = {"url": self._page_of(doi) or None}
+        made = self._checked(record, merged(document_of(record), {**page, **change.attributes}))
         try:
             return self._keep(writer, made)
         except IdentityConflict:
@@ -133,6 +139,8 @@ class DoiEditor:
 
     def _new(self, writer: DoiWriter, change: DoiChange, doi: str) -> DoiRecord:
         """Return the empty record that a change begins with, in the state that it asks for."""
+        if not DOI_PATTERN.fullmatch(doi) or len(doi) > LONGEST_DOI:
+            raise InvalidRecord([Problem("doi", "Is invalid", doi[:LONGEST_DOI])])
         repository = self._repository(writer, change.repository, doi.partition("/")[0])
         return DoiRecord(doi=doi, client=repository.symbol, state=next_state(DoiState.DRAFT, change.event))
 
@@ -153,7 +161,7 @@ class DoiEditor:
         :param valid: whether it must be fit to be published, also as a draft.
         """
         needed = valid or record.state is not DoiState.DRAFT
-        problems = [*field_problems(document), *(validate if needed else validate_draft)(document)]
+        problems = field_problems(document) or (validate if needed else validate_draft)(document)
         if not problems and document.get("url"):
             problems = self._url_problems(record, str(document["url"]))
         if problems:

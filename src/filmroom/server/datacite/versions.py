@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from filmroom.catalog import Catalog
@@ -15,15 +15,19 @@ from filmroom.wire.datacite.change import DoiChange, document_of
 from filmroom.wire.datacite.record import bare_doi
 
 _NEWER, _OLDER = "IsNewVersionOf", "IsPreviousVersionOf"
+_INVERSES = {_NEWER: _OLDER, "IsDerivedFrom": "IsSourceOf"}
+"""What a record says of another of the archive's own, and what that one then says of it."""
 
 
 class DoiVersions:
     """What one writer does with the versions of datasets."""
 
-    def __init__(self, catalog: Catalog, writer: DoiWriter) -> None:
+    def __init__(self, catalog: Catalog, writer: DoiWriter, page_of: Callable[[str], str]) -> None:
+        """:param page_of: gives the archive's own page of a DOI, empty where it has no address."""
         self._dois = catalog.dois()
-        self._editor = DoiEditor(catalog)
+        self._editor = DoiEditor(catalog, page_of)
         self._writer = writer
+        self._page_of = page_of
 
     def begin(self, doi: str, version: str, *, new_doi: str = "", prefix: str = "") -> DoiRecord:
         """Make a draft of the next version, which has everything of a record but its dates.
@@ -35,6 +39,8 @@ class DoiVersions:
         document = document_of(record)
         for name in ("doi", "reason", "source"):
             document.pop(name)
+        if document["url"] == self._page_of(record.doi):
+            document.pop("url")  # the new one gets a page of its own
         relations = [each for each in _relations(record) if each.get("relationType") not in {_NEWER, _OLDER}]
         document |= {
             "version": version,
@@ -56,7 +62,7 @@ class DoiVersions:
     def publish(self, doi: str) -> DoiRecord:
         """Let everybody find a record; it gets the date of today where it was never issued.
 
-        The record of the version before, where it is the archive's own, then names this one as the next.
+        The version before, and what it is derived from, name it in turn where they are the archive's own.
 
         :raises NotFound: :raises NotPermitted: :raises InvalidRecord:
         """
@@ -66,17 +72,21 @@ class DoiVersions:
         change = DoiChange({} if issued else {"dates": [*dates, _today("Issued")]}, event="publish")
         published, _ = self._editor.update(self._writer, record.doi, change)
         for relation in _relations(published):
-            if relation.get("relationType") == _NEWER:
-                self._name_next(bare_doi(str(relation.get("relatedIdentifier"))), published.doi)
+            inverse = _INVERSES.get(str(relation.get("relationType")))
+            if inverse is not None:
+                self._answer(
+                    bare_doi(str(relation.get("relatedIdentifier"))), _related(inverse, published.doi)
+                )
         return published
 
-    def _name_next(self, older: str, newer: str) -> None:
+    def _answer(self, other: str, relation: Mapping[str, Any]) -> None:
+        """Let another record have a relation, if it is the archive's own."""
         try:
-            record = self._dois.get(older, self._writer)
-            relations: Sequence[Mapping[str, Any]] = _relations(record)
-            if _related(_OLDER, newer) not in relations:
-                change = DoiChange({"relatedIdentifiers": [*relations, _related(_OLDER, newer)]})
-                self._editor.update(self._writer, older, change)
+            record = self._dois.get(other, self._writer)
+            relations = _relations(record)
+            if relation not in relations:
+                change = DoiChange({"relatedIdentifiers": [*relations, relation]})
+                self._editor.update(self._writer, record.doi, change)
         except (NotFound, NotPermitted):
             return  # of another archive, which may say so itself
 

@@ -97,6 +97,11 @@ class Registrar:
             if isinstance(error, AccountRefused):
                 raise
             return _told(Sent(doi, "stopped", str(error)))
+        except Exception as error:
+            # A fault of ours: told, and not in the way of the others.
+            wait = self._policy.wait(push.tries + 1)
+            self._pushes.failed(push, f"A fault: {type(error).__name__}.", wait)
+            raise
         self._pushes.done(push, digest)
         return _told(Sent(doi, outcome))
 

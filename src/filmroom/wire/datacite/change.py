@@ -14,7 +14,7 @@ from typing import Any
 
 from filmroom.errors import InvalidInput
 from filmroom.model.doi_metadata import METADATA, complete
-from filmroom.model.dois import KERNEL_4, LONGEST_DOI, DoiRecord, DoiState
+from filmroom.model.dois import KERNEL_4, DoiRecord, DoiState
 from filmroom.wire.datacite.fill_in import filled_in
 from filmroom.wire.datacite.record import bare_doi, part, parts, text
 from filmroom.wire.datacite.validation import Problem
@@ -68,14 +68,13 @@ class DoiChange:
 def read_change(document: Any) -> DoiChange:
     """Return what the JSON:API document of a request asks for.
 
-    :raises InvalidInput: when it is none. :raises InvalidRecord: for texts that cannot be kept.
+    :raises InvalidInput: when it is none. :raises InvalidRecord: for words of it that are no texts.
     """
     data = document.get("data") if isinstance(document, Mapping) else None
     if not isinstance(data, Mapping) or not isinstance(data.get("attributes", {}), Mapping):
         raise InvalidInput(_NO_PAYLOAD)
     attributes = part(data, "attributes")
     owner = text(part(part(part(data, "relationships"), "client"), "data"), "id") or ""
-    _refuse_unkeepable(attributes)
     return DoiChange(
         named_attributes(attributes),
         bare_doi(_word(attributes, "doi")),
@@ -125,9 +124,11 @@ def merged(document: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, 
 
 
 def field_problems(document: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with the fields of a document that are no metadata."""
-    doi = document["doi"]
-    problems = []
+    """Return what keeps a document from being kept at all, whatever its metadata mean."""
+    doi = _FORBIDDEN.sub("", document["doi"])
+    problems = [
+        Problem(name, "Is invalid", doi) for name, value in document.items() if not _keepable(value, 0)
+    ]
     schema = document.get("schemaVersion")
     if schema != KERNEL_4:
         problems.append(
@@ -137,8 +138,6 @@ def field_problems(document: Mapping[str, Any]) -> list[Problem]:
         value = document.get(name)
         if value is not None and not (isinstance(value, str) and len(value) <= longest):
             problems.append(Problem(name, f"Should be a string of at most {longest} characters.", doi))
-    if len(doi) > LONGEST_DOI:
-        problems.append(Problem("doi", "Is invalid", doi[:LONGEST_DOI]))
     return problems
 
 
@@ -159,7 +158,7 @@ def next_state(state: DoiState, event: str) -> DoiState:
 def _word(attributes: Mapping[str, Any], name: str) -> str:
     """Return a text of the request that is no metadata. :raises InvalidRecord: when it is something else."""
     given = attributes.get(name)
-    if given is not None and not isinstance(given, str):
+    if given is not None and (not isinstance(given, str) or _FORBIDDEN.search(given)):
         raise InvalidRecord([Problem(name, "Is invalid", "")])
     return given or ""
 
@@ -211,14 +210,6 @@ def _with_known(person: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]
         **person,
         "affiliation": [known.get(each, each) if isinstance(each, str) else each for each in given],
     }
-
-
-def _refuse_unkeepable(attributes: Mapping[str, Any]) -> None:
-    """Refuse text that cannot be kept, and what is nested beyond all sense. :raises InvalidRecord:"""
-    read = {*WRITABLE, "alternateIdentifiers", "doi", "prefix", "suffix", "event", "xml", "mode"}
-    wrong = [name for name, value in attributes.items() if name in read and not _keepable(value, 0)]
-    if wrong:
-        raise InvalidRecord([Problem(name, "Is invalid", "") for name in wrong])
 
 
 def _keepable(value: Any, depth: int) -> bool:
