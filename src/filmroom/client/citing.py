@@ -6,8 +6,10 @@ usage policy asks whoever uses its data, also from elsewhere, to cite the data s
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ from filmroom.client.citations import (
 )
 from filmroom.client.cited_series import Facts, Selection, of_collection, of_folder, of_series
 from filmroom.client.datacite import Datacite
+from filmroom.client.manifests import read_manifest
 from filmroom.errors import FilmroomError, InvalidInput, NotFound, ServerUnreachable
 from filmroom.model.entities import Series
 from filmroom.model.policy import doi_address
@@ -37,38 +40,48 @@ _NAMED_IN_NOTE = 5
 _TCIA_PREFIXES = ("10.7937/", "10.25737/")
 
 
-def cite(
-    client: Client,
-    *,
-    dois: Iterable[str] = (),
-    collections: Iterable[str] = (),
-    series: Sequence[str | Series] = (),
-    folders: Iterable[Path] = (),
-    offline: bool = False,
-    datacite: Datacite | None = None,
-) -> Citations:
-    """Return what is to be cited of a selection.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be cited, as :meth:`filmroom.client.Client.cite` was told."""
 
-    :param dois: in any form. :param collections: by name. :param series: UIDs or records.
-    :param folders: of downloads. :param offline: ask nobody; what was cited before is known.
-    :param datacite: where records are read, beside the archive of the client.
+    series: str | Series | Iterable[str | Series] = ()
+    dois: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
+    manifests: tuple[str | os.PathLike[str], ...] = ()
+    folders: tuple[str | os.PathLike[str], ...] = ()
+
+    def named_series(self) -> list[str | Series]:
+        """Return the series that are named one by one. :raises InvalidInput: for what is no manifest."""
+        named = [self.series] if isinstance(self.series, str | Series) else list(self.series)
+        return [*named, *(uid for path in self.manifests for uid in read_manifest(Path(path)).series)]
+
+
+def cite(
+    client: Client, asked: Asked, *, offline: bool = False, datacite: Datacite | None = None
+) -> Citations:
+    """Return what is to be cited of a selection; see :meth:`filmroom.client.Client.cite`.
+
     :raises InvalidInput: when nothing is named, or something that is no DOI.
     :raises NotFound: when a collection or a folder is not there, or, offline, not known.
     :raises TransferError: when the archive cannot be asked about series and nothing is known of them.
     """
+    dois = tuple(bare_doi(doi_address(each)) for each in asked.dois)
+    series = asked.named_series()
     public = datacite or Datacite()
     try:
-        asked = tuple(bare_doi(doi_address(each)) for each in dois)
         selections = [
-            *(of_collection(client, name, public.stored, offline=offline) for name in collections),
-            *(of_folder(client, path, public.stored, offline=offline) for path in folders),
+            *(of_collection(client, name, public.stored, offline=offline) for name in asked.collections),
+            *(
+                of_folder(client, Path(path).expanduser(), public.stored, offline=offline)
+                for path in asked.folders
+            ),
         ]
         if series:
             selections.append(of_series(client, series, public.stored, offline=offline))
-        if not asked and not selections:
+        if not dois and not selections:
             raise InvalidInput("Nothing to cite is named.")
         records = _Records(client, public, offline=offline)
-        return _gathered(asked, selections, records, from_tcia=_is_tcia(client.base_url))
+        return _gathered(dois, selections, records, from_tcia=_is_tcia(client.base_url))
     finally:
         if datacite is None:
             public.close()

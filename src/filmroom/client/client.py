@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, get_args
 
 from filmroom.client.connection import Connection
 from filmroom.client.credentials import Credentials, chosen_credentials
-from filmroom.client.download import Download, PlannedSeries, SeriesLike, listed
+from filmroom.client.delivery import archive_request, instance_request
+from filmroom.client.download import Download
+from filmroom.client.planned import PlannedSeries, SeriesLike, listed
 from filmroom.client.question import Blocking
 from filmroom.client.questions import Questions
 from filmroom.client.report import DownloadReport, Progress
 from filmroom.client.servers import siblings
 from filmroom.client.snapshot.opening import Chosen, opened, server_of
 from filmroom.client.snapshot.sync import Sync, SyncProgress, SyncReport
-from filmroom.client.sources.choose import SourceName, Sources
+from filmroom.client.sources.choose import SourceName, Sources, is_tcia
 from filmroom.client.steps import Request, Steps, begin, fail, go_on
 from filmroom.client.templates import Layout
 from filmroom.client.transfer import SeriesRequest
@@ -26,7 +28,6 @@ from filmroom.errors import FilmroomError, InvalidInput, NotOffline
 from filmroom.model.entities import Series
 from filmroom.net.endpoint import chosen_root
 from filmroom.net.retry import RetryPolicy
-from filmroom.wire.operations import find_operation
 
 if TYPE_CHECKING:
     from filmroom.client.citations import Citations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 Api = Literal["v1", "v2", "v4"]
 R = TypeVar("R")
+WORKERS, SMALL_WORKERS = 8, 32
 
 
 class Client(Questions, Blocking):
@@ -43,7 +45,8 @@ class Client(Questions, Blocking):
         ``FILMROOM_SERVER``, else the public TCIA service.
     :param api: version of the NBIA API to speak; default: the newest that the server knows. ``v2`` is ``v1``
         for whoever has a login.
-    :param workers: series fetched at once by :meth:`download`.
+    :param workers: series fetched at once by :meth:`download`; default: 8, and 32 of series below a
+        mebibyte, but for TCIA's own servers.
     :param timeout: seconds without a single byte after which an answer is given up.
     :param retry: how patient to be with a busy or failing server.
     :param login: account to ask as, with its ``password``. :param token: an access token, instead of both.
@@ -69,7 +72,7 @@ class Client(Questions, Blocking):
         base_url: str | None = None,
         *,
         api: Api | None = None,
-        workers: int = 8,
+        workers: int | None = None,
         timeout: float = 60.0,
         retry: RetryPolicy | None = None,
         login: str | None = None,
@@ -84,14 +87,16 @@ class Client(Questions, Blocking):
     ) -> None:
         if api not in {None, *get_args(Api)}:
             raise InvalidInput(f"There is no API version {api!r}; known are {', '.join(get_args(Api))}.")
-        if workers < 1:
+        if workers is not None and workers < 1:
             raise InvalidInput("A client needs at least one worker.")
         self._api: str | None = api
-        self.workers = workers
+        self.workers = workers or WORKERS
         root = chosen_root(base_url or server_of(snapshot))
         who = chosen_credentials(root, Credentials(login, password, token), anonymous=anonymous)
         way: dict[str, Any] = {"timeout": timeout, "proxies": proxies}
-        options = {**way, "connections": workers, "policy": retry}
+        self._small_workers = None if workers or is_tcia(root) else SMALL_WORKERS
+        connections = self._small_workers or self.workers
+        options = {**way, "connections": connections, "policy": retry}
         self.connection = Connection(root, **options, **who.arguments)
         self.snapshot = opened(snapshot, self.connection, api) if snapshot else None
         if self.snapshot is not None:
@@ -181,20 +186,10 @@ class Client(Questions, Blocking):
         :raises InvalidInput: when nothing is named, or something that is no DOI, no series, no manifest.
         :raises NotFound: for a collection or a folder that is not there.
         """
-        from filmroom.client.citing import cite
-        from filmroom.client.manifests import read_manifest
+        from filmroom.client.citing import Asked, cite
 
-        named = [series] if isinstance(series, str | Series) else list(series)
-        listed = [uid for path in manifests for uid in read_manifest(Path(path)).series]
-        return cite(
-            self,
-            dois=dois,
-            collections=collections,
-            series=[*named, *listed],
-            folders=[Path(path).expanduser() for path in folders],
-            offline=offline,
-            datacite=datacite,
-        )
+        asked = Asked(series, tuple(dois), tuple(collections), tuple(manifests), tuple(folders))
+        return cite(self, asked, offline=offline, datacite=datacite)
 
     # downloads --------------------------------------------------------------------------------------
     def plan(
@@ -205,7 +200,8 @@ class Client(Questions, Blocking):
         overwrite: bool = False,
     ) -> list[PlannedSeries]:
         """Return what a download would do, without writing anything."""
-        return self._download(path, overwrite=overwrite).plan(listed(series))
+        target = Path(path).expanduser()
+        return Download(self.sources, target, workers=self.workers, overwrite=overwrite).plan(listed(series))
 
     def download(
         self,
@@ -245,12 +241,14 @@ class Client(Questions, Blocking):
         """
         if self.snapshot is not None:
             raise NotOffline("Files come from the server alone.", advice="Leave snapshot= out.")
-        download = self._download(
-            path,
-            workers=workers,
-            progress=progress,
+        download = Download(
+            self.sources,
+            Path(path).expanduser(),
+            workers=self.workers if workers is None else workers,
+            small_workers=self._small_workers if workers is None else None,
             overwrite=overwrite,
-            layout=layout,
+            progress=progress,
+            layout=Layout.parse(layout),
             metadata=metadata,
             per_host=per_host,
             stop=stop,
@@ -281,54 +279,12 @@ class Client(Questions, Blocking):
         return Sync(self, target, full=full, progress=progress).run()
 
     def archive_request(self, series_instance_uid: str) -> SeriesRequest:
-        """Return how the archive of a series is asked for: with licence and MD5 in v4, with MD5 in v1."""
-        if self.api == "v4":
-            operation = find_operation("v4", "getImage")
-            wanted: dict[str, Any] = {"new_file_names": True, "include_md5": True}
-        else:
-            operation, wanted = find_operation("v1", "getImageWithMD5Hash"), {}
-        wanted["series_instance_uid"] = series_instance_uid
-        params = {
-            parameter.name: parameter.kind.form.write(wanted[parameter.field])
-            for parameter in operation.parameters
-        }
-        return SeriesRequest(operation.path, params)
+        """Return how the archive of a series is asked for."""
+        return archive_request(self.api, series_instance_uid)
 
     def instance_request(self, series_instance_uid: str, sop_instance_uid: str) -> SeriesRequest:
         """Return how one object is asked for."""
-        operation = find_operation(self.api, "getSingleImage")
-        wanted = {"series_instance_uid": series_instance_uid, "sop_instance_uid": sop_instance_uid}
-        return SeriesRequest(
-            operation.path, {parameter.name: wanted[parameter.field] for parameter in operation.parameters}
-        )
-
-    def _download(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        workers: int | None = None,
-        progress: Callable[[Progress], None] | None = None,
-        overwrite: bool = False,
-        layout: str = "flat",
-        metadata: bool = False,
-        per_host: int | None = None,
-        stop: threading.Event | None = None,
-    ) -> Download:
-        number = self.workers if workers is None else workers
-        if number < 1 or (per_host is not None and per_host < 1):
-            raise InvalidInput("A download needs at least one worker.")
-        target = Path(path).expanduser()
-        return Download(
-            self.sources,
-            target,
-            workers=number,
-            overwrite=overwrite,
-            progress=progress,
-            layout=Layout.parse(layout),
-            metadata=metadata,
-            per_host=per_host,
-            stop=stop,
-        )
+        return instance_request(self.api, series_instance_uid, sop_instance_uid)
 
     def _run(self, steps: Steps[R]) -> R:
         """Ask what a question requests, until it has its result."""
