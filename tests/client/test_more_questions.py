@@ -16,7 +16,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 from filmroom import Client, errors
 from filmroom.catalog import Catalog
-from filmroom.client import Days, Equipment, SimpleSearch, holdings, search
+from filmroom.client import Days, Equipment, SimpleSearch, holdings, search, verify
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, ingest_paths
 from filmroom.model.access import Role
@@ -141,6 +141,14 @@ def test_records_of_many_series(
     assert len(client.series_records([])) == 0
     with pytest.raises(errors.InvalidInput):
         client.series_records(["../x"])
+
+
+def test_what_was_granted_is_fetched(client: Client, reader: Client, held: Held, tmp_path: Path) -> None:
+    assert [each.series_instance_uid for each in reader.series_metadata(held.mr)] == [held.mr]
+    reader.download(held.mr, tmp_path).raise_for_failures()
+    assert verify(tmp_path).ok
+    with pytest.raises(errors.NotFound):
+        client.download(held.mr, tmp_path / "closed").raise_for_failures()
 
 
 def test_attributes(client: Client, held: Held) -> None:
