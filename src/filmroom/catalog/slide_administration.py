@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from filmroom.catalog.administration import record_change
 from filmroom.catalog.database import Database
 from filmroom.catalog.ledger import forget_unused
+from filmroom.catalog.pages import paged
 from filmroom.catalog.schema import collection, stored_object
 from filmroom.catalog.schema_slides import slide, slide_originals
 from filmroom.catalog.write import now
@@ -28,15 +29,13 @@ class SlideAdministration:
     def records(self, name: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield what is known of every slide, or of a collection's, in the order in which they came."""
         columns = [column for column in slide.c if column.name not in _NOT_TOLD]
-        statement = (
-            sa.select(collection.c.name.label("collection"), *columns)
-            .select_from(slide.join(collection, collection.c.id == slide.c.collection_id))
-            .order_by(slide.c.id)
+        statement = sa.select(collection.c.name.label("collection"), *columns).select_from(
+            slide.join(collection, collection.c.id == slide.c.collection_id)
         )
         if name is not None:
             statement = statement.where(collection.c.name == name)
-        with self._database.reading() as connection:
-            for row in connection.execute(statement.execution_options(yield_per=1_000)).mappings():
+        for page in paged(self._database, statement, (slide.c.id,)):
+            for row in page:
                 digests = {key: bytes(row[key]).hex() for key in ("md5", "sha256", "original_sha256")}
                 yield {**row, **digests}
 

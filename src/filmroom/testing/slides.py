@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from filmroom.catalog import Catalog
 
 LABEL_TEXT = "Smith_John_1234"
 """Stands in the descriptions of :func:`write_svs`, as a scanner writes the file's former name."""
@@ -98,3 +101,23 @@ def write_ome(path: Path, *, width: int = 700, height: int = 500, tile: int = 12
         writer.write(picture, subifds=1, metadata=metadata, **form)
         writer.write(np.ascontiguousarray(picture[::2, ::2]), subfiletype=1, **form)
     return path
+
+
+def catalogued_slides(catalog: Catalog, collection: str, count: int) -> None:
+    """Put slides into a catalogue for lists that are as long as is wanted; they have no files."""
+    from filmroom.model.entities import Assignment, Location
+    from filmroom.model.slides import IncomingSlide, SlideFacts, SlideFile, SlideLevel
+
+    level = SlideLevel(100_000, 80_000, 256, 256, True)
+    facts = SlideFacts("svs", "aperio", (level,), 0.25, 0.25, 40.0, frozenset())
+    place = Assignment(collection, "Site")
+
+    def incoming(number: int) -> IncomingSlide:
+        name = f"C3L-{number:05}-21.svs"
+        location = Location(f"slides/{name}", 0, 1, 1)
+        file = SlideFile(name, 1, bytes(16), number.to_bytes(32, "big"), 0, location)
+        subject = f"C3L-{number:05}"
+        return IncomingSlide(facts, file, file.sha256, False, name[:-4], subject, "H&E", place, name)
+
+    for start in range(0, count, 1_000):
+        catalog.commit_batch(None, [], slides=[incoming(n) for n in range(start, min(start + 1_000, count))])
