@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from filmroom import Client, errors
 from filmroom.client import repair, verify
+from filmroom.client.crew import Stopped
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -298,3 +300,31 @@ def test_md5_of_every_file_is_in_the_receipt(client: Client, held: Any, tmp_path
     for file in receipt["files"]:
         data = (tmp_path / held.uid / file["name"]).read_bytes()
         assert (len(data), hashlib.md5(data).hexdigest()) == (file["size"], file["md5"])
+
+
+def test_no_more_at_once_from_one_server_than_allowed(client: Client, old_nbia: Any, tmp_path: Path) -> None:
+    uids = [old_nbia.hold(f"1.2.4.{number}").uid for number in range(6)]
+    old_nbia.meeting = threading.Barrier(6)
+    client.download(uids, tmp_path / "all", workers=6).raise_for_failures()
+    assert old_nbia.peak == 6
+    old_nbia.peak, old_nbia.meeting = 0, threading.Barrier(2)
+    client.download(uids, tmp_path / "two", workers=6, per_host=2).raise_for_failures()
+    assert old_nbia.peak == 2
+    with pytest.raises(errors.InvalidInput):
+        client.download(uids, tmp_path / "none", per_host=0)
+
+
+def test_who_waits_for_a_turn_stops_when_told(client: Client, old_nbia: Any, tmp_path: Path) -> None:
+    uids = [old_nbia.hold(f"1.2.4.{number}").uid for number in range(2)]
+    old_nbia.delay = 0.2
+    stop = threading.Event()
+
+    def stop_soon(state: Any) -> None:
+        if state.bytes_done:
+            stop.set()
+
+    with pytest.raises(Stopped):
+        client.download(uids, tmp_path, workers=2, per_host=1, progress=stop_soon, stop=stop)
+    assert len(old_nbia.archives_asked()) == 1
+    old_nbia.delay = 0
+    client.download(uids, tmp_path).raise_for_failures()

@@ -18,7 +18,7 @@ from filmroom.model.entities import Series
 if TYPE_CHECKING:
     from filmroom.client import Client, PlannedSeries
     from filmroom.client.citations import LicenceUse
-    from filmroom.client.download import OneSeries
+    from filmroom.client.planned import OneSeries
 
 _ASK_ABOVE = 1_000_000_000  # bytes; more than that is confirmed by a person at a terminal
 _TIDY = 8  # licences that are listed one by one
@@ -75,13 +75,21 @@ def _wanted(plan: Sequence[PlannedSeries]) -> list[OneSeries]:
     return [each.series for each in plan if each.promise is not None]
 
 
+def _state(planned: PlannedSeries) -> str:
+    if planned.receipt is not None:
+        return "whole"
+    if planned.error is not None:
+        return "failed"
+    return "to fetch" if planned.found is None else "to compare"
+
+
 def _row(planned: PlannedSeries) -> dict[str, Any]:
     amount = planned.promise or planned.receipt
     series = planned.series
     licence = series.licence_name if isinstance(series, Series) else None
     return {
         "series_instance_uid": planned.place.uid,
-        "state": "whole" if planned.receipt else "failed" if planned.error else "to fetch",
+        "state": _state(planned),
         "image_count": amount.count if amount else None,
         "file_size": amount.bytes if amount else None,
         "licence": licence or (planned.receipt.licence if planned.receipt else None),
@@ -116,7 +124,7 @@ def _amount(plan: Sequence[PlannedSeries]) -> str:
 
 
 def _size(plan: Sequence[PlannedSeries]) -> int:
-    return sum(each.promise.bytes for each in plan if each.promise)
+    return sum(each.bytes_left for each in plan)
 
 
 def _free(folder: Path) -> int:

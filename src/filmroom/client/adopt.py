@@ -209,6 +209,8 @@ def take_over(place: SeriesPlace, found: Found, archive: Archive, compared: Comp
     if text is not None:
         stat = licence.stat()
         beside = [ReceiptFile(LICENCE_NAME, stat.st_size, md5_of(licence), None, stat.st_mtime_ns)]
+    elif "/" in found.folder:  # the Data Retriever leaves one for each collection
+        text = licence_text(place.target / found.folder.partition("/")[0] / LICENCE_NAME)
     receipt = Receipt(
         series_instance_uid=place.uid,
         server=archive.connection.root,

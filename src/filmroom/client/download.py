@@ -6,22 +6,22 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from filmroom.client.acceptance import accept
 from filmroom.client.adopt import Found, compare, find_series, take_over
 from filmroom.client.companions import write_collection_licences, write_metadata
-from filmroom.client.crew import Crew, Stopped
-from filmroom.client.layout import SeriesPlace, checked_uid, disk_error, held, writing
-from filmroom.client.manifests import names_manifest, read_manifest
+from filmroom.client.crew import Crew, Turns
+from filmroom.client.layout import SeriesPlace, disk_error, held, writing
 from filmroom.client.placement import Naming
+from filmroom.client.planned import OneSeries, PlannedSeries, key_of
 from filmroom.client.receipt import Receipt, known_receipt, located, unchanged
 from filmroom.client.report import DownloadReport, Meter, Progress, SeriesResult, Status
 from filmroom.client.sources.archive import ServerSource
-from filmroom.client.sources.base import Promise, RemoteSeries, SeriesSource, is_address
+from filmroom.client.sources.base import Promise, SeriesSource
 from filmroom.client.templates import FLAT, Layout
 from filmroom.client.transfer import SeriesTransfer
 from filmroom.errors import (
@@ -36,8 +36,7 @@ from filmroom.errors import (
 )
 from filmroom.model.entities import Series
 
-OneSeries = str | Series | RemoteSeries
-SeriesLike = OneSeries | Path | Iterable[OneSeries]
+_SMALL = 1 << 20  # bytes of a series that is small
 _SPARE = 64 << 20  # bytes that a download leaves free on the disk
 
 
@@ -47,58 +46,19 @@ class Sources(Protocol):
     def prepare(self, series: Sequence[OneSeries]) -> list[OneSeries]:
         """Look many series up at once, before :meth:`of` is asked; return them as they are now known."""
 
+    def records(self, series: Sequence[OneSeries]) -> Mapping[str, Series]:
+        """Return what the server tells of many series, as far as it can be asked so."""
+
     def of(self, series: OneSeries) -> SeriesSource:
         """Return where a series comes from. :raises FilmroomError: when it cannot be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedSeries:
-    """One series of a plan; ``promise`` is None where ``error`` says why, or where it is whole already.
-
-    ``found`` is what another program left of it.
-    """
-
-    place: SeriesPlace
-    series: OneSeries
-    source: SeriesSource | None = None
-    promise: Promise | None = None
-    receipt: Receipt | None = None
-    error: FilmroomError | None = None
-    found: Found | None = None
-    asked: bool = True  # whether the promise is the server's answer of now rather than an older record's
-
-
-def key_of(series: OneSeries) -> str:
-    """Return the UID under which a series lies in a download folder. :raises InvalidInput: for no series."""
-    match series:
-        case str():
-            return checked_uid(series)
-        case Series():
-            return checked_uid(series.series_instance_uid)
-        case RemoteSeries():
-            return series.key
-        case _:
-            raise InvalidInput(f"Neither a UID nor a series: {series!r:.80}.")
-
-
-def listed(series: SeriesLike) -> list[OneSeries]:
-    """Return what is to be fetched as a list without repetitions.
-
-    :raises InvalidInput: for anything that is no series, and for a manifest that is none.
-    """
-    if isinstance(series, Path) or (isinstance(series, str) and names_manifest(series)):
-        manifest = read_manifest(Path(series))
-        series = [*manifest.series, *manifest.remote]
-    many = [series] if isinstance(series, str | Series | RemoteSeries) else series
-    unique: dict[str, OneSeries] = {}
-    for each in many:
-        one = RemoteSeries((each,)) if isinstance(each, str) and is_address(each) else each
-        unique.setdefault(key_of(one), one)
-    return list(unique.values())
-
-
 class Download:
-    """One call of ``client.download``."""
+    """One call of ``client.download``; the parameters are told there.
+
+    :param small_workers: workers for series that are small; default: as many as for others.
+    :raises InvalidInput: when there would be no worker.
+    """
 
     def __init__(
         self,
@@ -106,15 +66,21 @@ class Download:
         target: Path,
         *,
         workers: int,
-        overwrite: bool,
-        progress: Callable[[Progress], None] | None,
+        small_workers: int | None = None,
+        overwrite: bool = False,
+        progress: Callable[[Progress], None] | None = None,
         layout: Layout = FLAT,
         metadata: bool = False,
+        per_host: int | None = None,
         stop: threading.Event | None = None,
     ) -> None:
+        if workers < 1 or (per_host is not None and per_host < 1):
+            raise InvalidInput("A download needs at least one worker.")
         self._sources = sources
         self._layout = layout
         self._metadata = metadata
+        self._small_workers = small_workers or workers
+        self._turns = Turns(per_host or self._small_workers)
         self._target = target
         self._workers = workers
         self._overwrite = overwrite
@@ -129,6 +95,8 @@ class Download:
         return self._planned(self._sources.prepare(series))
 
     def _planned(self, series: Sequence[OneSeries]) -> list[PlannedSeries]:
+        told = self._sources.records([each for each in series if self._is_new(each)])
+        series = [told.get(key_of(each), each) for each in series]
         plan = Crew(self._plan_one, self._workers, self._stop).run(series)
         unknown = {
             each.place.uid for each in plan if each.promise is not None and each.place.relative is None
@@ -138,6 +106,9 @@ class Download:
         with writing(self._target):
             found = find_series(self._target, unknown)
         return [_with_found(each, found.get(each.place.uid)) for each in plan]
+
+    def _is_new(self, series: OneSeries) -> bool:
+        return self._overwrite or not SeriesPlace(self._target, key_of(series)).receipt.exists()
 
     def _plan_one(self, series: OneSeries) -> PlannedSeries:
         place = SeriesPlace(self._target, key_of(series))
@@ -184,11 +155,7 @@ class Download:
                     place.finish()
 
     def _check_space(self, plan: Sequence[PlannedSeries]) -> None:
-        needed = sum(each.promise.bytes for each in plan if each.promise is not None)
-        for each in plan:
-            if each.promise is not None and each.place.files.is_dir():
-                there = sum(file.stat().st_size for file in each.place.files.iterdir())
-                needed -= min(there, each.promise.bytes)
+        needed = sum(each.bytes_left for each in plan)
         free = shutil.disk_usage(self._target).free
         if needed and needed + _SPARE > free:
             raise StoreFull(
@@ -211,9 +178,15 @@ class Download:
         self._check_space(plan)
         self._meter.series_total = len(plan)
         self._meter.bytes_total = sum(each.promise.bytes for each in plan if each.promise is not None)
-        results = Crew(self._one, self._workers, self._stop).run(plan)
+        results = Crew(self._one, self._number_for(plan), self._stop).run(plan)
         self._write_companions(plan, [each.series_instance_uid for each in results if each.error is None])
         return DownloadReport(tuple(results), time.monotonic() - began)
+
+    def _number_for(self, plan: Sequence[PlannedSeries]) -> int:
+        """Return how many series are fetched at once: more of small ones, which are mostly waited for."""
+        sizes = [each.promise.bytes for each in plan if each.promise is not None]
+        is_small = bool(sizes) and max(sizes) > 0 and sum(sizes) <= _SMALL * len(sizes)
+        return self._small_workers if is_small else self._workers
 
     def _write_companions(self, plan: Sequence[PlannedSeries], there: Sequence[str]) -> None:
         if self._layout.has_collection_folder:
@@ -248,6 +221,7 @@ class Download:
         if not compared.whole and (found.unreadable or not compared.few):
             return None
         receipt = take_over(place, found, archive, compared)
+        self._meter.count(place.uid, receipt.bytes)
         return _result(receipt, place, "skipped" if compared.whole else "ok")
 
     def _fetch(self, planned: PlannedSeries) -> SeriesResult:
@@ -273,7 +247,8 @@ class Download:
             stop=self._stop,
             on_bytes=lambda count: self._meter.count(place.uid, count),
         )
-        arrival = transfer.run()
+        with self._turns.one(source.root, self._stop):
+            arrival = transfer.run()
         try:
             receipt = accept(
                 place,
@@ -322,6 +297,3 @@ def _result(receipt: Receipt, place: SeriesPlace, status: Status) -> SeriesResul
         warnings=receipt.warnings,
         licence=receipt.licence,
     )
-
-
-__all__ = ["Download", "OneSeries", "PlannedSeries", "SeriesLike", "Stopped", "listed"]

@@ -147,7 +147,7 @@ class _WithDigests:
 def _fetch(archive: Archive, series: Sequence[Series], target: Path, *, workers: int) -> Outcome:
     if not series:
         return [], []
-    report = Download(Sources(archive), target, workers=workers, overwrite=False, progress=None).run(series)
+    report = Download(Sources(archive), target, workers=workers).run(series)
     for result in report.failed:
         if result.error is not None:
             log.error("Series %s failed.", result.series_instance_uid)

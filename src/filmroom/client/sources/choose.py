@@ -26,7 +26,14 @@ from filmroom.model.entities import Series
 SourceName = Literal["nbia", "idc", "auto"]
 """``nbia``: the server that the client speaks to; ``idc``: the buckets of Imaging Data Commons; ``auto``: the
 buckets for series of TCIA that the index knows, where the extra ``idc`` is installed, else the server."""
+_MANY = 2  # series whose sizes are worth one question more
 _TCIA = "cancerimagingarchive.net"
+
+
+def is_tcia(root: str) -> bool:
+    """Whether a server is one of the Cancer Imaging Archive's."""
+    host = urlsplit(root).hostname or ""
+    return host == _TCIA or host.endswith(f".{_TCIA}")
 
 
 class Sources:
@@ -50,9 +57,8 @@ class Sources:
         if source not in {"nbia", "idc", "auto"}:
             raise InvalidInput(f"There is no source {source!r}; known are nbia, idc and auto.")
         self._server = ServerSource(archive)
-        host = urlsplit(archive.connection.root).hostname or ""
-        is_tcia = host == _TCIA or host.endswith(f".{_TCIA}")
-        self._uses_index = source == "idc" or (source == "auto" and is_tcia and has_index())
+        is_theirs = is_tcia(archive.connection.root)
+        self._uses_index = source == "idc" or (source == "auto" and is_theirs and has_index())
         self._index_alone = source == "idc"
         self._gen3_key = gen3_key or settings.get("gen3_key")
         self._origins = Origins(**options)
@@ -83,6 +89,27 @@ class Sources:
             return RemoteSeries(series.addresses, uid)
         except FilmroomError:
             return series  # what is wrong is told when it is fetched
+
+    def records(self, series: Sequence[str | Series | RemoteSeries]) -> dict[str, Series]:
+        """Return what the server tells of series whose sizes are not known, asked for many at once.
+
+        Nothing where it cannot be asked so, or there are few: each is asked for alone then, and tells why
+        it cannot be had.
+        """
+        unknown = [
+            _uid(each)
+            for each in series
+            if not isinstance(each, RemoteSeries)
+            and _uid(each) not in self._found
+            and (isinstance(each, str) or each.image_count is None or each.file_size is None)
+        ]
+        if len(unknown) < _MANY or self._index_alone:
+            return {}
+        try:
+            told = self._server.archive.series_records(unknown)
+        except FilmroomError:
+            return {}
+        return {each.series_instance_uid: each for each in told}
 
     def of(self, series: str | Series | RemoteSeries) -> SeriesSource:
         """Return where a series comes from, after :meth:`prepare`.
