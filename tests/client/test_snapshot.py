@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import datetime as dt
 import hashlib
 import itertools
+import json
+import sqlite3
+import stat
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -14,11 +20,14 @@ from typing import Any, get_args
 import pytest
 import sqlalchemy as sa
 
-from filmroom import Client, errors
+from filmroom import AsyncClient, Client, errors
 from filmroom.catalog import Catalog, facets
 from filmroom.catalog.schema import series as series_table
 from filmroom.catalog.simple_search_changes import record_patients
-from filmroom.client import Days, Equipment, Range, SimpleSearch, TimePoint
+from filmroom.cli.app import main
+from filmroom.client import Days, Equipment, Range, SimpleSearch, SyncProgress, TimePoint
+from filmroom.model.access import Role
+from filmroom.model.accounts import Grant
 from filmroom.model.entities import Assignment, IncomingInstance, Licence, Location, ReadInstance
 from filmroom.model.search import SortField
 from filmroom.net.retry import RetryPolicy
@@ -115,14 +124,18 @@ class Served:
         return Client(self.url, retry=HASTY, **options)
 
 
-@pytest.fixture
-def served(
-    archive_address: ArchiveAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Served]:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    with running_server(archive_address) as url, Catalog.open(archive_address.database_url) as catalog:
-        made = Served(url, catalog, tmp_path)
+@contextmanager
+def serving(address: ArchiveAddress, folder: Path) -> Iterator[Served]:
+    with running_server(address) as url, Catalog.open(address.database_url) as catalog:
+        made = Served(url, catalog, folder)
         made.add(*range(40))
+        yield made
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    with serving(ArchiveAddress.resolve(tmp_path / "archive"), tmp_path) as made:
         yield made
 
 
@@ -277,11 +290,18 @@ def assert_alike(served: Served, api: Any = "v4", **options: Any) -> None:
         assert answered > 80
 
 
-@pytest.mark.parametrize("api", ["v4", "v1"])
-def test_every_question_both_ways(served: Served, api: Any) -> None:
-    if api == "v4":
-        # A patient of two sites counts twice; the versions before tell no sites.
+def test_every_question_both_ways(archive_address: ArchiveAddress, tmp_path: Path) -> None:
+    with serving(archive_address, tmp_path) as served:
+        # A patient of two sites counts twice.
         served.add(*range(200, 212), collection="Two")
+        synced_and_changed(served, "v4")
+
+
+def test_a_server_of_before(served: Served) -> None:
+    synced_and_changed(served, "v1")
+
+
+def synced_and_changed(served: Served, api: Any) -> None:
     with served.client(api=api) as client:
         report = client.sync(served.file)
         assert (report.added, report.removed, report.full) == (report.info.series, 0, True)
@@ -290,8 +310,233 @@ def test_every_question_both_ways(served: Served, api: Any) -> None:
         # The catalogue changes: more of what is there, something new, and something gone.
         served.add(*range(40, 46))
         served.add(100, 101, collection="Delta")
-        served.drop("1.2.4", "1.2.20", *(f"1.2.{number}" for number in range(2, 40, 3)))
+        gone = {"1.2.4", "1.2.20", *(f"1.2.{number}" for number in range(2, 40, 3))}
+        served.drop(*gone)
         report = client.sync(served.file)
-    gone = 2 + len(range(2, 40, 3)) - 1  # one of them stands in both lists
-    assert (report.added, report.removed, report.full) == (8, gone, False)
+    assert (report.added, report.removed, report.full) == (8, len(gone), False)
     assert_alike(served, api)
+
+
+# how it is made -------------------------------------------------------------------------------------------
+def test_what_was_corrected_shows_with_a_full_one(served: Served) -> None:
+    with served.client() as client:
+        client.sync(served.file)
+        with served.catalog._database.writing() as connection:
+            chosen = series_table.c.series_instance_uid == "1.2.3"
+            connection.execute(sa.update(series_table).where(chosen).values(series_desc="Corrected"))
+        again = client.sync(served.file)
+        assert (again.added, again.removed, again.full) == (0, 0, False)
+        full = client.sync(served.file, full=True)
+        assert (full.added, full.removed, full.full) == (40, 0, True)
+        assert_alike(served)
+
+
+def test_a_series_that_grows(served: Served) -> None:
+    """A series that grows is released anew: its size changes, its study's counts do not."""
+    with served.client() as client:
+        client.sync(served.file)
+        [before] = client.series(series_instance_uid="1.2.3")
+        more = instance(3)
+        values = {**more.instance.values, "sop_instance_uid": "1.3.3.1"}
+        read = dataclasses.replace(more.instance, values=values, sha256=b"\1" * 32)
+        served.catalog.commit_batch(None, [dataclasses.replace(more, instance=read)])
+        [after] = client.series(series_instance_uid="1.2.3")
+        assert after.image_count == (before.image_count or 0) + 1
+        client.sync(served.file)
+        with served.client(snapshot=served.file) as offline:
+            assert list(offline.series(series_instance_uid="1.2.3")) == [after]
+            assert offline.series_size("1.2.3").count == after.image_count
+
+
+def test_an_interrupted_one_goes_on(served: Served) -> None:
+    """Interrupted after the first collection; the next call asks for the others alone."""
+
+    def stop(now: SyncProgress) -> None:
+        if now.collections_done == 1:
+            raise KeyboardInterrupt
+
+    def listed(now: SyncProgress) -> None:
+        states.append(now)
+
+    states: list[SyncProgress] = []
+    with served.client() as client:
+        with pytest.raises(KeyboardInterrupt):
+            client.sync(served.file, progress=stop)
+        assert not served.file.exists()
+        report = client.sync(served.file, progress=listed)
+        assert report.resumed
+        assert 0 < states[-1].series < report.info.series == 40
+        assert not client.sync(served.file).resumed
+    assert_alike(served)
+    assert sorted(path.name for path in served.folder.glob("snapshot*")) == [
+        "snapshot.sqlite",
+        "snapshot.sqlite.lock",
+    ]
+
+
+def test_who_reads_meanwhile_reads_on(served: Served) -> None:
+    """A snapshot is replaced at once: who has it open keeps the old one, who opens it gets the new one."""
+    with served.client() as client:
+        client.sync(served.file)
+        with served.client(snapshot=served.file) as before:
+            assert len(before.series()) == 40
+            served.add(40)
+            client.sync(served.file)
+            assert len(before.series()) == 40
+            with served.client(snapshot=served.file) as after:
+                assert len(after.series()) == 41
+
+
+def test_a_failing_server_leaves_the_old_one(served: Served, old_nbia: Any) -> None:
+    with served.client() as client:
+        client.sync(served.file)
+    content = served.file.read_bytes()
+    for fault in ("status:500", "status:503"):
+        old_nbia.table, old_nbia.faults = b"[]", [fault] * 20
+        with Client(old_nbia.url, retry=HASTY) as broken, pytest.raises(errors.ServerError):
+            broken.sync(served.file)
+    assert served.file.read_bytes() == content
+
+
+def test_two_at_once(served: Served) -> None:
+    def again(now: SyncProgress) -> None:
+        with served.client() as other, pytest.raises(errors.ArchiveInUse):
+            other.sync(served.file)
+
+    with served.client() as client:
+        assert client.sync(served.file, progress=again).info.series == 40
+
+
+def test_a_full_disk_is_said(served: Served) -> None:
+    with served.client() as client, pytest.raises(errors.StoreError):
+        client.sync("/proc/nothing/snapshot.sqlite")
+
+
+# whose it is ----------------------------------------------------------------------------------------------
+def test_a_login_has_its_own(served: Served) -> None:
+    served.catalog.set_collection("Beta", access="restricted")
+    served.catalog.accounts().add("alice", "correct horse battery")
+    served.catalog.grants().add(Grant("Beta", None, Role.READ.value, user="alice"))
+    alice = {"login": "alice", "password": "correct horse battery"}
+    with served.client() as anybody, served.client(**alice) as her:
+        ours, hers = anybody.sync(), her.sync()
+        again = her.sync()
+    assert ours.info.path != hers.info.path
+    assert (ours.info.account, hers.info.account) == ("", "login alice")
+    assert (ours.info.collections, hers.info.collections, again.added) == (2, 3, 0)
+    for each in (ours, hers):
+        assert stat.S_IMODE(each.info.path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(each.info.path.parent.stat().st_mode) == 0o700
+    assert b"correct horse" not in hers.info.path.read_bytes()
+    with served.client(snapshot=True) as anybody, served.client(snapshot=True, **alice) as her:
+        assert anybody.collections() == ["Alpha", "Gamma"]
+        assert her.collections() == ["Alpha", "Beta", "Gamma"]
+        # The server tells the public's changes alone, whoever asks.
+        with pytest.raises(errors.NotOffline):
+            her.updated_series(dt.date(2020, 1, 1))
+    for options in ({}, {"login": "bob", "password": "x"}, {"token": "abc"}):
+        with pytest.raises(errors.InvalidInput, match="who asks now"):
+            served.client(snapshot=hers.info.path, **options)
+    with pytest.raises(errors.NotFound, match="no snapshot"):
+        served.client(snapshot=True, token="abc")
+    with pytest.raises(errors.InvalidInput, match="is of"):
+        Client("http://127.0.0.1:1", snapshot=ours.info.path)
+    with pytest.raises(errors.InvalidInput, match="version v4"):
+        served.client(snapshot=ours.info.path, api="v1")
+    with Client(snapshot=ours.info.path) as client:
+        assert client.base_url == served.url
+
+
+def test_what_is_no_snapshot(served: Served) -> None:
+    other = served.folder / "other.sqlite"
+    other.write_bytes(b"SQLite format 3\0" + bytes(4000))
+    with pytest.raises(errors.InvalidInput, match="no snapshot"):
+        Client(snapshot=other)
+    with sqlite3.connect(served.file) as connection:
+        connection.execute("CREATE TABLE about (name, value)")
+    connection.close()
+    with pytest.raises(errors.InvalidInput, match="no snapshot"):
+        Client(snapshot=served.file)
+    with served.client() as client:
+        assert client.sync(served.file).full  # it is made anew in that place
+    with Client(snapshot=served.file) as client, pytest.raises(errors.InvalidInput):
+        client.sync()
+
+
+def test_what_only_the_server_can_answer(served: Served) -> None:
+    with served.client() as client:
+        client.sync(served.file)
+    with served.client(snapshot=served.file) as offline:
+        for name, how in (
+            ("instances", {"series_instance_uid": "1.2.3"}),
+            ("digest", {"sop_instance_uid": "1.3.3"}),
+            ("series_metadata", {"series_instance_uid": "1.2.3"}),
+            ("tags", {"series_instance_uid": "1.2.3"}),
+            ("text_search", {"text": "thorax"}),
+            ("search", {"criteria": SimpleSearch(commercial_only=True)}),
+            ("agreements", {}),
+            ("shared_list", {"name": "mine"}),
+            ("download", {"series": "1.2.3", "path": served.folder / "got"}),
+        ):
+            with pytest.raises(errors.NotOffline) as refused:
+                getattr(offline, name)(**how)
+            assert refused.value.advice, name
+        [planned] = offline.plan("1.2.3", served.folder / "got")
+        assert planned.promise is not None
+        assert planned.promise.bytes == 4
+    assert not (served.folder / "got").exists()
+
+
+def test_no_network_is_needed(served: Served) -> None:
+    """The server of the snapshot is gone, and an event loop asks."""
+    with served.client() as client:
+        info = client.sync(served.file).info
+        expected = client.series(collection="Alpha")
+    gone = served.folder / "gone.sqlite"
+    gone.write_bytes(served.file.read_bytes())
+    with sqlite3.connect(gone) as connection:
+        connection.execute("UPDATE about SET value = 'http://127.0.0.1:1' WHERE name = 'server'")
+    connection.close()
+    assert info.age < dt.timedelta(hours=1)
+    assert "old" in info.age_in_words or info.age_in_words == "just taken"
+
+    async def ask() -> Any:
+        async with AsyncClient(snapshot=gone) as client:
+            return await asyncio.gather(*(client.series(collection="Alpha") for _ in range(20)))
+
+    assert asyncio.run(ask()) == [expected] * 20
+
+
+def test_commands(
+    served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FILMROOM_SERVER", served.url)
+
+    def run(*words: str, code: int = 0) -> tuple[Any, str]:
+        monkeypatch.setattr(sys, "argv", ["filmroom", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        assert (ended.value.code or 0) == code, told.err
+        return json.loads(told.out) if "json" in words else told.out, told.err
+
+    _, said = run("series", "--offline", code=4)
+    assert "filmroom sync" in said
+    [made], _ = run("sync", "--format", "json")
+    assert (made["series"], made["added"], made["server"]) == (40, 40, served.url)
+    assert "(+0, -0)" in run("sync")[0]
+    for words in (
+        ("collections",),
+        ("patients", "--collection", "Alpha"),
+        ("studies", "--collection", "beta"),
+        ("series", "--modality", "MR"),
+        ("counts", "modality"),
+        ("download", "--collection", "Alpha", "--dry-run"),
+    ):
+        found, said = run(*words, "--offline", "--format", "json")
+        assert found == run(*words, "--format", "json")[0], words
+        assert found
+        assert f"From the snapshot of {served.url}" in said
+    assert run("search", "--modality", "MR", "--offline", "--format", "json")[0]
+    assert "--dry-run" in run("download", "1.2.3", "--offline", code=2)[1]
+    assert "cannot answer" in run("search", "thorax", "--offline", code=1)[1]

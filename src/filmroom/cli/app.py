@@ -24,6 +24,7 @@ from filmroom.cli import (
     series_files,
     service,
     slides,
+    sync,
     upkeep,
 )
 from filmroom.cli.errors import exit_code_for, explain, explain_fault, missing_extra
@@ -47,6 +48,7 @@ for module in (
     service,
     browse,
     search,
+    sync,
     login,
     cite,
     series_files,

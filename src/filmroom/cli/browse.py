@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from filmroom.cli import completion
-from filmroom.cli.output import Format, print_records
+from filmroom.cli.output import Format, print_records, remark
 
 if TYPE_CHECKING:
     from filmroom.client import Client, Records
@@ -32,9 +32,7 @@ ApiOption = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print.")]
 CollectionOption = Annotated[
     str | None,
-    typer.Option(
-        "--collection", "-c", help="Only this collection.", autocompletion=completion.collections
-    ),
+    typer.Option("--collection", "-c", help="Only this collection.", autocompletion=completion.collections),
 ]
 PatientOption = Annotated[str | None, typer.Option("--patient", "-p", help="Only this patient ID.")]
 StudyOption = Annotated[
@@ -44,6 +42,11 @@ ModalityOption = Annotated[str | None, typer.Option("--modality", "-m", help="On
 BodyPartOption = Annotated[str | None, typer.Option("--body-part", help="Only this body part.")]
 ManufacturerOption = Annotated[str | None, typer.Option("--manufacturer", help="Only this manufacturer.")]
 ModelOption = Annotated[str | None, typer.Option("--model", help="Only this model of scanner.")]
+
+OfflineOption = Annotated[
+    bool,
+    typer.Option("--offline", help="Answer from the snapshot that `filmroom sync` made, not the server."),
+]
 
 _PATIENT_COLUMNS = ("patient_id", "collection", "patient_sex", "species_description")
 _STUDY_COLUMNS = (
@@ -67,12 +70,18 @@ _SERIES_COLUMNS = (
 
 
 def make_client(
-    server: str | None, api: str | None = None, *, by_hand: bool = True, **options: Any
+    server: str | None,
+    api: str | None = None,
+    *,
+    by_hand: bool = True,
+    offline: bool = False,
+    **options: Any,
 ) -> Client:
     """Return the client that a command's options and the environment name.
 
     :param by_hand: whether a person named the server. A login that the environment has for no server in
         particular goes to such a one alone: never to the default one, or to one that a file names.
+    :param offline: answer from a snapshot, of which a person is told how old it is.
     """
     from filmroom import settings
     from filmroom.client import Client
@@ -81,7 +90,11 @@ def make_client(
     if server and by_hand and not settings.get("server"):
         who = environment_credentials()
         options |= who.arguments if who is not None else {}
-    return Client(server, api=api, **options)  # type: ignore[arg-type]
+    client = Client(server, api=api, snapshot=offline, **options)  # type: ignore[arg-type]
+    if client.snapshot is not None:
+        info = client.snapshot.info
+        remark(f"From the snapshot of {info.server}, {info.age_in_words}.")
+    return client
 
 
 def _print(records: Records[Any], columns: Sequence[str], fmt: Format) -> None:
@@ -90,9 +103,15 @@ def _print(records: Records[Any], columns: Sequence[str], fmt: Format) -> None:
     print_records(rows, shown, fmt)
 
 
-def collections(server: ServerOption = None, api: ApiOption = None, fmt: FormatOption = Format.TABLE) -> None:
+def collections(
+    *,
+    server: ServerOption = None,
+    api: ApiOption = None,
+    offline: OfflineOption = False,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
     """List the collections."""
-    with make_client(server, api) as client:
+    with make_client(server, api, offline=offline) as client:
         print_records([{"collection": name} for name in client.collections()], ("collection",), fmt)
 
 
@@ -103,10 +122,11 @@ def patients(
     collection: CollectionOption = None,
     patient: PatientOption = None,
     modality: ModalityOption = None,
+    offline: OfflineOption = False,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """List patients."""
-    with make_client(server, api) as client:
+    with make_client(server, api, offline=offline) as client:
         found = client.patients(collection=collection, patient_id=patient, modality=modality)
         _print(found, _PATIENT_COLUMNS if modality is None else ("patient_id",), fmt)
 
@@ -118,10 +138,11 @@ def studies(
     collection: CollectionOption = None,
     patient: PatientOption = None,
     study: StudyOption = None,
+    offline: OfflineOption = False,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """List studies."""
-    with make_client(server, api) as client:
+    with make_client(server, api, offline=offline) as client:
         found = client.studies(collection=collection, patient_id=patient, study_instance_uid=study)
         _print(found, _STUDY_COLUMNS, fmt)
 
@@ -141,12 +162,13 @@ def series(
     body_part: BodyPartOption = None,
     manufacturer: ManufacturerOption = None,
     model: ModelOption = None,
+    offline: OfflineOption = False,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """List series; below it, files of series that are not DICOM."""
     if ctx.invoked_subcommand is not None:
         return
-    with make_client(server, api) as client:
+    with make_client(server, api, offline=offline) as client:
         found = client.series(
             collection=collection,
             patient_id=patient,
@@ -163,7 +185,7 @@ def series(
 _EXAMPLES: dict[Callable[..., None], str] = {
     collections: "Example: filmroom collections --server http://127.0.0.1:8080",
     patients: "Example: filmroom patients --collection TCGA-LUAD --format csv",
-    studies: "Example: filmroom studies --patient TCGA-38-4625",
+    studies: "Example: filmroom studies --patient TCGA-38-4625 --offline",
 }
 
 

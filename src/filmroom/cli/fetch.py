@@ -18,6 +18,7 @@ from filmroom.cli.browse import (
     ManufacturerOption,
     ModalityOption,
     ModelOption,
+    OfflineOption,
     PatientOption,
     ServerOption,
     StudyOption,
@@ -29,7 +30,7 @@ from filmroom.errors import InvalidInput
 
 if TYPE_CHECKING:
     from filmroom.client import Client, DownloadReport, Progress, SeriesResult
-    from filmroom.client.download import OneSeries
+    from filmroom.client.planned import OneSeries
 
 DEFAULT_FOLDER = Path("filmroom-download")
 _TIDY = 8  # failures and licences that are listed one by one in the summary
@@ -188,7 +189,16 @@ def download(
         Path | None,
         typer.Option("--gen3-key", help="API key for controlled data (credentials.json).", metavar="FILE"),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Series fetched at once.")] = 8,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, max=64, help="Series fetched at once; default: 8, more of small ones."
+        ),
+    ] = None,
+    per_host: Annotated[
+        int | None,
+        typer.Option("--per-host", min=1, help="Of these, so many from one server; default: all of them."),
+    ] = None,
     layout: Annotated[
         str,
         typer.Option(
@@ -203,6 +213,7 @@ def download(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be fetched; write nothing.")
     ] = False,
+    offline: OfflineOption = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Agree to licences and size; ask nothing.")
     ] = False,
@@ -215,6 +226,8 @@ def download(
     it is compared with the server. Series that failed are listed in DIR/failed-series.tcia. Exit code 5 when
     a series could not be fetched whole.
     """
+    if offline and not dry_run:
+        raise InvalidInput("Files come from the server alone: --offline goes with --dry-run.")
     by_hand = server is not None
     listed, server = _read_manifest(manifest, server)
     filters = {
@@ -227,7 +240,13 @@ def download(
         "manufacturer_model_name": model,
     }
     with make_client(
-        server, api, by_hand=by_hand, workers=workers, source=source, gen3_key=gen3_key
+        server,
+        api,
+        by_hand=by_hand,
+        offline=offline,
+        workers=workers,
+        source=source,
+        gen3_key=gen3_key,
     ) as client:
         chosen = _selection(client, [*(uids or ()), *listed], filters)
         if source == "nbia":
@@ -241,7 +260,13 @@ def download(
             raise typer.Exit(1)
         with _shown_progress() as progress:
             report = client.download(
-                chosen, to, progress=progress, overwrite=overwrite, layout=layout, metadata=metadata
+                chosen,
+                to,
+                progress=progress,
+                overwrite=overwrite,
+                layout=layout,
+                metadata=metadata,
+                per_host=per_host,
             )
         server = client.base_url
     _print_report(report, to, fmt)

@@ -19,6 +19,7 @@ from filmroom.cli.browse import (
     CollectionOption,
     FormatOption,
     ModalityOption,
+    OfflineOption,
     ServerOption,
     make_client,
 )
@@ -39,7 +40,7 @@ _COLUMNS = (
 )
 _TEXT_COLUMNS = ("patient_id", "collection", "matching_series", "excerpt")
 _RANGE = re.compile(r"([0-9]*\.?[0-9]*)-([0-9]*\.?[0-9]*)")
-_CRITERIA = "Criteria: several of one kind are alternatives, those of different kinds must all hold"
+_CRITERIA = "Criteria"
 _RESULT = "The result"
 
 
@@ -91,6 +92,7 @@ def search(
     *,
     server: ServerOption = None,
     api: ApiOption = None,
+    offline: OfflineOption = False,
     collection: Annotated[
         Many,
         typer.Option(
@@ -177,7 +179,10 @@ def search(
     ] = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
-    """Find patients by criteria on their series, or by words."""
+    """Find patients by criteria on their series, or by words.
+
+    Several values of one criterion are alternatives; several criteria must all hold.
+    """
     from filmroom.client import Days, Equipment, SimpleSearch
 
     released = Days(since.date() if since else None, until.date() if until else None)
@@ -209,7 +214,7 @@ def search(
         raise InvalidInput(
             "Nothing to search for.", advice="Give words, or a criterion such as --modality CT."
         )
-    with make_client(server, api) as client:
+    with make_client(server, api, offline=offline) as client:
         if uids or manifest is not None:
             _series(client, words, criteria, manifest, fmt)
             return
@@ -277,6 +282,7 @@ def counts(
     *,
     server: ServerOption = None,
     api: ApiOption = None,
+    offline: OfflineOption = False,
     collection: CollectionOption = None,
     modality: ModalityOption = None,
     body_part: BodyPartOption = None,
@@ -284,7 +290,7 @@ def counts(
 ) -> None:
     """Count patients by collection, modality, body-part, manufacturer or species."""
     column = _COUNTED_COLUMNS.get(of, of.value)
-    with make_client(server, api) as client:
+    with make_client(server, api, offline=offline) as client:
         found = client.counts(
             column,  # type: ignore[arg-type]
             collection=collection,

@@ -12,11 +12,13 @@ from filmroom.client.async_client import AsyncClient
 from filmroom.client.async_download import AsyncDownload
 from filmroom.client.client import Client
 from filmroom.client.crew import Stopped
-from filmroom.client.download import PlannedSeries
+from filmroom.client.planned import PlannedSeries
 from filmroom.client.records import Records
 from filmroom.client.repair import RepairReport, SeriesRepair, repair
 from filmroom.client.report import DownloadReport, Progress, SeriesResult
 from filmroom.client.search import SearchResult, TextResult
+from filmroom.client.snapshot.file import SnapshotInfo
+from filmroom.client.snapshot.sync import SyncProgress, SyncReport
 from filmroom.client.sources.base import Promise, RemoteSeries
 from filmroom.client.tags import Tag
 from filmroom.client.verify import SeriesCheck, VerifyReport, verify
@@ -41,7 +43,10 @@ __all__ = [
     "SeriesRepair",
     "SeriesResult",
     "SimpleSearch",
+    "SnapshotInfo",
     "Stopped",
+    "SyncProgress",
+    "SyncReport",
     "Tag",
     "TextResult",
     "TimePoint",

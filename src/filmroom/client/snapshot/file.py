@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from filmroom import settings
 from filmroom.client.snapshot.tables import FORMAT
 from filmroom.errors import InvalidInput, NotFound, StoreError
 from filmroom.net.endpoint import Endpoint
@@ -63,7 +64,12 @@ def account_of(endpoint: Endpoint) -> str:
 
 
 def default_path(server: str, account: str) -> Path:
-    """Return where the snapshot of a server and an account lies in the user's data folder."""
+    """Return where the snapshot of a server and an account lies: in the user's data folder.
+
+    The setting ``snapshot`` names another file, for all of them.
+    """
+    if named := settings.get("snapshot"):
+        return Path(named).expanduser()
     import platformdirs
 
     host = re.sub(r"[^A-Za-z0-9.-]+", "_", urlsplit(server).netloc)[:80]
