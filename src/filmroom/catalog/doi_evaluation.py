@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import reduce
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 from luqum.tree import (
     AndOperation,
@@ -31,7 +29,7 @@ from luqum.tree import (
 )
 
 from filmroom.catalog.doi_fields import DEFAULT_FIELDS, index_name, words
-from filmroom.catalog.doi_keys import NOTHING, KeptKeys, Keys, both, without
+from filmroom.catalog.doi_keys import NOTHING, KeptKeys, Keys, both, either, without
 from filmroom.catalog.doi_leaves import Leaves
 from filmroom.catalog.doi_query import DEEPEST_QUERY, unescaped
 from filmroom.catalog.doi_values import Bounds
@@ -75,8 +73,7 @@ class Evaluation:
         if isinstance(tree, Not | Prohibit):
             return without(self._everything, self.matching(tree.children[0], field, depth + 1))
         if isinstance(tree, OrOperation):
-            parts = [self.matching(each, field, depth + 1) for each in tree.children]
-            return reduce(np.union1d, parts)
+            return either([self.matching(each, field, depth + 1) for each in tree.children])
         if isinstance(tree, AndOperation | UnknownOperation):
             return self._all(tree.children, field, depth)
         return self._leaf(tree, field)
@@ -112,7 +109,7 @@ class Evaluation:
             return self._leaves.exists(field) if field else self._everything
         if field:
             return self._in_one(tree, field)
-        return reduce(np.union1d, [self._in_one(tree, each) for each in DEFAULT_FIELDS])
+        return either([self._in_one(tree, each) for each in DEFAULT_FIELDS])
 
     def _in_one(self, tree: Item, field: str) -> Keys:
         head, dot, rest = field.partition(".")

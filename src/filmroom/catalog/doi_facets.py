@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from filmroom.catalog.doi_columns import NO_VALUE, Columns, Numbers, years_of
+from filmroom.catalog.doi_columns import NO_VALUE, Columns, Numbers
 from filmroom.model.doi_questions import Counted
 
 _MOST = 10
@@ -31,9 +31,9 @@ def _largest(counts: Iterable[tuple[str | None, int, str]], most: int = _MOST) -
 
 def _single(column: str, most: int = _MOST) -> _Facet:
     def facet(columns: Columns, places: Numbers) -> list[Counted]:
-        codes, values = columns.single[column]
-        counts = np.bincount(codes[places], minlength=len(values)).tolist()
-        return _largest(((value, count, "") for value, count in zip(values, counts, strict=True)), most)
+        coded = columns.single[column]
+        counts = np.bincount(coded.codes[places], minlength=len(coded.values)).tolist()
+        return _largest(((value, count, "") for value, count in zip(coded.values, counts, strict=True)), most)
 
     return facet
 
@@ -46,7 +46,7 @@ def _labels(name: str) -> _Facet:
         top = counts if len(counts) <= 1_000 else _above_tenth(counts)
         chosen = np.flatnonzero(top)
         return _largest(
-            (labels.names[code], int(counts[code]), labels.titles[code]) for code in chosen.tolist()
+            (labels.values[code][0], int(counts[code]), labels.values[code][1]) for code in chosen.tolist()
         )
 
     return facet
@@ -59,20 +59,29 @@ def _above_tenth(counts: Numbers) -> Numbers:
 
 def _moment_years(name: str) -> _Facet:
     def facet(columns: Columns, places: Numbers) -> list[Counted]:
-        return _latest(years_of(columns.moments[name][places]), _MOST)
+        return _latest(columns.numbers[f"{name}_year"][places], _MOST)
 
     return facet
 
 
 def _latest(years: Numbers, most: int) -> list[Counted]:
-    found, counts = np.unique(years[years != NO_VALUE], return_counts=True)
-    pairs = list(zip(found.tolist(), counts.tolist(), strict=True))[::-1]
-    return [Counted(str(year), count) for year, count in pairs[:most]]
+    return _by_year(years, None)[:most]
+
+
+def _by_year(years: Numbers, weights: Numbers | None) -> list[Counted]:
+    """Return how many there are of each year, or the sums of weights, the latest first."""
+    known = years > NO_VALUE
+    if not known.any():
+        return []
+    first = int(years[known].min())
+    totals = np.bincount(years[known] - first, None if weights is None else weights[known])
+    pairs = [(first + place, round(float(totals[place]))) for place in np.flatnonzero(totals).tolist()]
+    return [Counted(str(year), count) for year, count in reversed(pairs)]
 
 
 def _published(columns: Columns, places: Numbers) -> list[Counted]:
     this_year = dt.datetime.now(dt.UTC).year
-    years = columns.years[places]
+    years = columns.numbers["publication_year"][places]
     return _latest(years[years <= this_year], this_year - _FIRST_PUBLISHED + 1)
 
 
@@ -80,13 +89,8 @@ def _summed(column: str) -> _Facet:
     """Return the sums of a count by year of publication, those of nothing left out."""
 
     def facet(columns: Columns, places: Numbers) -> list[Counted]:
-        years, counts = columns.years[places], columns.counts[column][places]
-        known = years != NO_VALUE
-        found, inverse = np.unique(years[known], return_inverse=True)
-        sums = np.zeros(len(found), np.int64)
-        np.add.at(sums, inverse, counts[known])
-        pairs = [(year, total) for year, total in zip(found.tolist(), sums.tolist(), strict=True) if total]
-        return [Counted(str(year), total) for year, total in pairs[::-1][:_MOST]]
+        years = columns.numbers["publication_year"][places]
+        return _by_year(years, columns.numbers[column][places])[:_MOST]
 
     return facet
 

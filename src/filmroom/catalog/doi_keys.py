@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,17 @@ def keys_of(connection: sa.Connection, column: sa.ColumnElement[int], *condition
     """Return the keys that a statement gives. They come as one text, the fastest from both databases."""
     statement = sa.select(sa.func.aggregate_strings(sa.cast(column, sa.Text), ",")).where(*conditions)
     text = connection.scalar(statement)
-    return np.unique(np.fromstring(text, np.int64, sep=",")) if text else NOTHING
+    found = np.fromstring(text, np.int64, sep=",") if text else NOTHING
+    # Of one term they come in order already.
+    return found if bool((found[1:] > found[:-1]).all()) else np.unique(found)
+
+
+def either(parts: Sequence[Keys]) -> Keys:
+    """Return the keys that are in any of some sets."""
+    some = [part for part in parts if len(part)]
+    if len(some) < 2:
+        return some[0] if some else NOTHING
+    return np.unique(np.concatenate(some))
 
 
 def both(some: Keys, others: Keys) -> Keys:

@@ -21,7 +21,7 @@ from filmroom.catalog.doi_fields import (
     number_term,
     words,
 )
-from filmroom.catalog.doi_keys import NOTHING, KeptKeys, Keys, both, keys_of, without
+from filmroom.catalog.doi_keys import NOTHING, KeptKeys, Keys, both, either, keys_of, without
 from filmroom.catalog.doi_query import Wild, pieces
 from filmroom.catalog.doi_terms import LONGEST_WHOLE_TEXT, positions, whole_text
 from filmroom.catalog.doi_values import Bounds, number, period, stand_together, within, year
@@ -223,7 +223,7 @@ class Leaves:
             for key, places in self._places(field, said, some)
             if stand_together(places, slop)
         ]
-        return np.union1d(whole, np.array(fitting, np.int64))
+        return either([whole, np.array(fitting, np.int64)])
 
     def _places(
         self, field: str, said: list[str], some: Sequence[int]

@@ -39,6 +39,7 @@ from filmroom.model.doi_repositories import DoiWriter
 from filmroom.model.dois import ShownDoi
 
 _SECONDS = 5.0
+_SORTED_BY_HAND = 10_000  # for more, the order of all DOIs is worth finding out
 _MOST_KEPT = 4_000_000
 """Keys of results that are kept in memory for the next page or the next question, eight bytes each."""
 
@@ -63,21 +64,12 @@ class DoiSearch:
 
         :raises QueryRefused: for a query string that is none, or takes longer than five seconds.
         """
-        deadline = time.monotonic() + _SECONDS
         with self._database.reading() as connection:
             tick = tick_of(connection)
             kept = self._kept_at(tick)
             with time_limit(connection, _SECONDS):
-                everything = kept.get(viewer, lambda: keys_of(connection, doi.c.id, visible_dois(viewer)))
-                found = (
-                    _meeting(connection, kept, question, viewer) if question.has_conditions else everything
-                )
-                tree = parsed(question.query)
-                if tree is not None:
-                    evaluation = Evaluation(
-                        connection, everything, directory, kept, strict=question.strict, deadline=deadline
-                    )
-                    found = both(found, evaluation.matching(tree))
+                key = ("question", question, viewer, directory.names)
+                found = kept.get(key, lambda: _matching(connection, kept, question, viewer, directory))
             columns = self._columns.at(connection, tick)
             places = columns.places(found)
             chosen = self._chosen(connection, columns, places, question, part)
@@ -152,13 +144,16 @@ def _sorted(columns: Columns, places: Numbers, rank: Numbers, wanted: int) -> Nu
             names = columns.rank("name")[places[ties]]
             needed = min(wanted - len(before), len(ties) - 1)
             some = np.concatenate([before, ties[np.argpartition(names, needed)[: needed + 1]]])
-    return some[np.lexsort((columns.rank("name")[places[some]], rank[some]))]
+    if len(some) > _SORTED_BY_HAND:
+        return some[np.lexsort((columns.rank("name")[places[some]], rank[some]))]
+    named = zip(rank[some].tolist(), columns.dois[places[some]].tolist(), some.tolist(), strict=True)
+    return np.array([place for _, _, place in sorted(named)], np.int64)
 
 
 def _after(columns: Columns, places: Numbers, part: DoiPart) -> Numbers:
     """Return the rows that follow on a cursor, oldest first."""
     assert part.cursor is not None  # noqa: S101 - asked by the only caller
-    created = columns.moments["created"]
+    created = columns.numbers["created"]
     start = milliseconds(part.cursor.created)
     later = places[created[places] >= start]
     taken = created[later] == start
@@ -174,12 +169,32 @@ def _sampled(columns: Columns, places: Numbers, group: str, number: int) -> Numb
     """Return so many random rows of each group."""
     if not group:
         return np.array(random.sample(places.tolist(), min(number, len(places))), np.int64)
-    codes = columns.single[group][0][places]
+    codes = columns.single[group].codes[places]
     chosen: list[int] = []
     for code in np.unique(codes).tolist():
         members = places[codes == code].tolist()
         chosen += random.sample(members, min(number, len(members)))
     return np.array(chosen, np.int64)
+
+
+def _matching(
+    connection: sa.Connection,
+    kept: KeptKeys,
+    question: DoiQuestion,
+    viewer: DoiWriter,
+    directory: DoiDirectory,
+) -> Keys:
+    """Return what meets a question, as far as the viewer may see it."""
+    deadline = time.monotonic() + _SECONDS
+    everything = kept.get(viewer, lambda: keys_of(connection, doi.c.id, visible_dois(viewer)))
+    found = _meeting(connection, kept, question, viewer) if question.has_conditions else everything
+    tree = parsed(question.query)
+    if tree is None:
+        return found
+    evaluation = Evaluation(
+        connection, everything, directory, kept, strict=question.strict, deadline=deadline
+    )
+    return both(found, evaluation.matching(tree))
 
 
 def _meeting(connection: sa.Connection, kept: KeptKeys, question: DoiQuestion, viewer: DoiWriter) -> Keys:

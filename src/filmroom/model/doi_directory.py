@@ -97,6 +97,13 @@ class DoiDirectory:
         }
         self._aliases = {**_TCIA_ALIASES, **(aliases or {})}
 
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """Everything that a question may name somebody by: two directories that say the same are alike."""
+        clients = ((each.symbol, each.name) for each in self.clients.values())
+        providers = ((each.symbol, each.name) for each in self.providers.values())
+        return (*clients, *providers, *sorted(self._aliases.items()))
+
     def client_symbol(self, text: str) -> str:
         """Return the symbol of the repository that is meant, what was given where none is known."""
         symbol = text.strip().lower()
