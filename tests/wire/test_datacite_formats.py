@@ -374,6 +374,14 @@ def test_lines_and_braces_do_not_escape() -> None:
     assert len(csv_table([made]).splitlines()) == 2
 
 
+def test_descriptions_as_text() -> None:
+    given = "Nodules &gt;=3 mm<br>and <b>more</b>.<p>Then <script>x</script>&amp;lt;"
+    made = dataset(descriptions=[{"description": given, "descriptionType": "Abstract"}])
+    assert made.description() == given
+    assert made.plain_description() == "Nodules >=3 mm\nand more.\nThen x&lt;"
+    assert dataset().plain_description() is None
+
+
 def test_what_is_known_of_a_licence_and_a_type_is_filled_in() -> None:
     spdx = {
         "rights": "Creative Commons Attribution Non Commercial 4.0 International",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
 
 from filmroom.dropin.extras import pandas
 from filmroom.dropin.session import log, session
+from filmroom.model.html_text import html_text
 
 _DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB")
 _BINARY = ("KiB", "MiB", "GiB", "TiB", "PiB")
@@ -96,21 +96,9 @@ def _size(size: float, step: int, units: tuple[str, ...]) -> str:
     return f"{size:.2f} {largest}"
 
 
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.pieces.append(data)
-
-
 def remove_html_tags(text: str) -> str:
     """Return the text of HTML, in ASCII as far as its letters have a plain form."""
-    reader = _Text()
-    reader.feed(text)
-    reader.close()
-    plain = "".join(reader.pieces).strip().translate(_PLAIN)
+    plain = html_text(text).translate(_PLAIN)
     return unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from filmroom.model.html_text import html_text
+
 DOI_RESOLVER = "https://doi.org/"
 UNAVAILABLE = ":(unav)"
 """What stands for a creator who is not known (DataCite Metadata Schema 4.7, appendix 3)."""
@@ -174,6 +176,11 @@ class Record:
             if kind is None or each.get("descriptionType") == kind
         )
         return next(filter(None, found), None)
+
+    def plain_description(self, kind: str | None = None) -> str | None:
+        """Return the same as text: without tags, entities decoded."""
+        found = self.description(kind)
+        return None if found is None else html_text(found, line_break="\n")
 
     def related(self, *kinds: str) -> Iterator[Part]:
         """Yield the related identifiers of these kinds of relation that have one."""
