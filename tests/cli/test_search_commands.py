@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import inspect
 import io
 import json
@@ -24,7 +25,7 @@ from typer.testing import CliRunner, Result
 from filmroom import Client
 from filmroom.cli import errors as cli_errors
 from filmroom.cli.app import app
-from filmroom.cli.output import Format
+from filmroom.cli.output import Format, print_records
 from filmroom.client import verify
 from filmroom.errors import FilmroomError, InvalidInput, NotFound, StoreError
 from filmroom.ingest.assign import Rules
@@ -253,6 +254,15 @@ def test_at_a_terminal_a_licence_that_binds_is_agreed_to(
     assert (b"Go on?" in said) == bool(answer), said
     assert (b"not for commercial use" in said) == (words[0] == "mr"), said
     assert (tmp_path / "data").exists() == (code == 0)
+
+
+def test_values_give_a_terminal_no_orders(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"name": "\x1b[2J\x9b31m[red]x\r\ny", "day": dt.date(2020, 1, 2), "none": None}
+    print_records([row], tuple(row), Format.TABLE)
+    shown = capsys.readouterr().out
+    assert "[2J 31m[red]x y" in shown
+    assert "2020-01-02" in shown
+    assert "\x1b" not in shown
 
 
 def test_every_command_has_an_example_and_one_spelling_of_format() -> None:

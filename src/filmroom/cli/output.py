@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -82,6 +83,11 @@ def print_records(
         _print_table(list(records), columns, empty)
 
 
+def _cell(value: Any) -> str:
+    """Return a value fit for a terminal, which takes control characters for orders."""
+    return "" if value is None else re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", str(_plain(value)))
+
+
 def _print_table(rows: list[Mapping[str, Any]], columns: Sequence[str], empty: str) -> None:
     if not rows:
         remark(empty)
@@ -96,6 +102,6 @@ def _print_table(rows: list[Mapping[str, Any]], columns: Sequence[str], empty: s
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         # Text, not markup: values come from DICOM and may hold brackets.
-        table.add_row(*(Text("" if row.get(key) is None else str(_plain(row.get(key)))) for key in columns))
+        table.add_row(*(Text(_cell(row.get(key))) for key in columns))
     width = None if sys.stdout.isatty() else 240
     Console(width=width).print(table)
