@@ -17,6 +17,8 @@ PERMISSIVE = (
 # Name -> why it is accepted all the same.
 EXCEPTIONS = {
     "certifi": "MPL-2.0; a certificate list that tools of the check use",
+    "isbnlib2": "LGPL-3.0; tests only, with the DataCite client of the package index",
+    "luqum": "Apache-2.0 or LGPL-3.0; Apache-2.0 is taken",
     "hypothesis": "MPL-2.0; tests only",
     "orjson": "MPL-2.0 in part; tools of the check only",
     "pathspec": "MPL-2.0; tools of the check only",
