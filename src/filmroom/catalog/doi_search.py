@@ -22,7 +22,7 @@ from filmroom.catalog.doi_fields import keyword, kind_of
 from filmroom.catalog.doi_keys import KeptKeys, Keys, both, keys_of
 from filmroom.catalog.doi_query import parsed
 from filmroom.catalog.doi_relevance import scores
-from filmroom.catalog.dois import ANYBODY, shown_rows, visible_dois
+from filmroom.catalog.dois import ANYBODY, clients_with_records, shown_rows, visible_dois
 from filmroom.catalog.schema_dois import doi, doi_posting, doi_term
 from filmroom.model.doi_directory import DoiDirectory
 from filmroom.model.doi_questions import (
@@ -51,6 +51,15 @@ class DoiSearch:
         self._database = database
         self._columns = KeptColumns()
         self._kept = (-1, KeptKeys(_MOST_KEPT))
+        self._clients: tuple[int, list[str]] = (-1, [])
+
+    def clients(self) -> list[str]:
+        """Return the symbols of repositories that have a findable record; asked anew after a change."""
+        with self._database.reading() as connection:
+            tick = tick_of(connection)
+            if self._clients[0] != tick:
+                self._clients = (tick, clients_with_records(connection))
+            return self._clients[1]
 
     def find(
         self,

@@ -62,14 +62,8 @@ class Dois:
 
     def clients(self) -> list[str]:
         """Return the symbols of repositories that have a findable record."""
-        statement = (
-            sa.select(doi.c.client)
-            .where(doi.c.state == DoiState.FINDABLE.value)
-            .distinct()
-            .order_by(doi.c.client)
-        )
         with self._database.reading() as connection:
-            return list(connection.scalars(statement))
+            return clients_with_records(connection)
 
     def names(self, writer: DoiWriter) -> list[str]:
         """Return the DOIs of the repositories that somebody writes for, in order."""
@@ -166,6 +160,12 @@ class Dois:
                 .values(view_count=doi.c.view_count + sa.bindparam("more"), tick=tick),
                 [{"key": row.id, "more": views[row.doi]} for row in found],
             )
+
+
+def clients_with_records(connection: sa.Connection) -> list[str]:
+    """Return the symbols of repositories that have a findable record, in order."""
+    found = sa.select(doi.c.client).where(doi.c.state == DoiState.FINDABLE.value).distinct()
+    return list(connection.scalars(found.order_by(doi.c.client)))
 
 
 def shown_rows(

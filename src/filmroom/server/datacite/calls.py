@@ -73,7 +73,7 @@ class Site:
         def read() -> DoiDirectory:
             return DoiDirectory(
                 catalog.doi_repositories().all(),
-                with_records=catalog.dois().clients(),
+                with_records=self.search.clients(),
                 aliases=self.options.aliases,
                 provider_names=self.options.provider_names,
             )
