@@ -18,6 +18,7 @@ from filmroom.server.datacite.negotiation import (
     media_in_path,
 )
 from filmroom.server.datacite.problems import NOT_FOUND, NOT_RECOGNIZED, ApiProblem
+from filmroom.wire.datacite.change import document_of
 from filmroom.wire.datacite.formats import find_format
 from filmroom.wire.datacite.record import Record
 from filmroom.wire.datacite.styles import APA
@@ -29,11 +30,8 @@ def as_travelling(record: DoiRecord) -> Record:
     """Return a record of the catalogue as what conversions read."""
     return Record(
         {
-            **record.attributes,
-            "doi": record.doi,
-            "url": record.url,
+            **document_of(record),
             "state": record.state.value,
-            "schemaVersion": record.schema_version,
             "registered": time_text(record.registered),
         },
         client=record.client,
