@@ -78,6 +78,16 @@ def statements(catalog: Catalog) -> Iterator[list[tuple[str, list[str]]]]:
         sa.event.remove(engine, "before_cursor_execute", look)
 
 
+def _by_index(catalog: Catalog) -> None:
+    """Have no table read whole that need not be; small ones PostgreSQL would rather read."""
+    if catalog._database.backend == "postgresql":
+
+        @sa.event.listens_for(catalog._database._read, "checkout")
+        def _set(connection: Any, _record: Any, _proxy: Any) -> None:
+            connection.execute("SET enable_seqscan = off")
+            connection.commit()
+
+
 QUESTIONS = (
     q.FindSeries(),
     q.FindSeries(collection="c1"),
@@ -203,6 +213,24 @@ def test_a_page_costs_five_statements(filled: Catalog, query: q.FindSeries) -> N
     assert len(asked) <= 1 + 5 * len(pages)
 
 
+@pytest.mark.parametrize("query", QUESTIONS)
+def test_a_page_of_texts_costs_two_statements_by_index(filled: Catalog, query: q.FindSeries) -> None:
+    _by_index(filled)
+    form = row_text(views.SERIES_V4)
+    assert form is not None
+    with filled._database.writing() as connection:
+        connection.execute(sa.update(series).values(series_number=1))
+    pages = filled.rows(query, PUBLIC)
+    assert isinstance(pages, series_pages.SeriesPages)
+    next(pages)
+    with statements(filled) as asked:
+        found = [read() for read in pages.texts(form)]
+    assert len(found) > 1
+    assert all(isinstance(text, str) for text in found)
+    assert len(asked) <= 2 * len(found)
+    assert [each for each, whole in asked if {table.split()[0] for table in whole} & GROWING] == []
+
+
 @pytest.mark.parametrize(
     ("query", "most"),
     [
@@ -219,14 +247,7 @@ def test_a_page_costs_five_statements(filled: Catalog, query: q.FindSeries) -> N
 def test_look_ups_take_few_statements_and_read_no_table_whole(
     filled: Catalog, query: q.Query, most: int
 ) -> None:
-    if filled._database.backend == "postgresql":
-
-        @sa.event.listens_for(filled._database._read, "checkout")
-        def _by_index(connection: Any, _record: Any, _proxy: Any) -> None:
-            # Of tables this small it would rather read everything; what counts is that it need not.
-            connection.execute("SET enable_seqscan = off")
-            connection.commit()
-
+    _by_index(filled)
     with statements(filled) as asked:
         assert [row for page in filled.rows(query, PUBLIC) for row in page]
     assert len(asked) <= most
