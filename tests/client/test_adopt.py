@@ -105,6 +105,8 @@ def test_what_is_whole_is_taken_over_and_not_fetched_again(
         large.uid: "ok",
     }
     assert {result.series_instance_uid: result.path for result in report.skipped} == folders
+    has_licence = program in {tcia_utils, java_classic, java_descriptive}
+    assert {result.licence for result in report.skipped} == {LICENCE.splitlines()[0] if has_licence else None}
     assert len(old_nbia.archives_asked()) == 1
     assert {name: data for name, data in contents(tmp_path).items() if name in before} == before
     assert states(tmp_path) == {held.uid: "whole", second.uid: "whole", large.uid: "whole"}
@@ -292,6 +294,7 @@ def test_a_dry_run_says_that_it_is_to_be_compared(
     before = contents(tmp_path)
     plan = client.plan([held.uid, second.uid], tmp_path)
     assert [each.found is not None for each in plan] == [True, False]
+    assert [each.bytes_left for each in plan] == [0, second.size]
     assert contents(tmp_path) == before
     assert not (tmp_path / ".filmroom").exists()
 

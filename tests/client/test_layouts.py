@@ -232,3 +232,54 @@ def test_a_claim_without_a_series_is_free(client: Client, old_nbia: Any, held: A
         assert images(tmp_path) == below("P1", second)
         shutil.rmtree(tmp_path / "P1")
         (tmp_path / ".filmroom/1.2.9.4.json").unlink()
+
+
+def test_a_kill_at_any_step_of_the_finish_is_mended(
+    client: Client, held: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop before the n-th rename, replacement, removal or note; the next run completes or repeats it."""
+
+    class Killed(BaseException):
+        pass
+
+    layout = "%Modality/%PatientID/%InstanceNumber.dcm"
+
+    def killed_before(step: int, target: Path, **options: Any) -> bool:
+        left = step
+
+        def counted(real: Any) -> Any:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise Killed
+                return real(*args, **kwargs)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for name in ("rename", "replace", "unlink", "rmdir"):
+                patch.setattr(Path, name, counted(getattr(Path, name)))
+            patch.setattr("filmroom.client.layout.shutil.rmtree", counted(shutil.rmtree))
+            try:
+                client.download(held.uid, target, layout=layout, workers=1, **options)
+            except Killed:
+                return True
+        return False
+
+    for step in range(60):
+        fresh, again = tmp_path / f"{step}-fresh", tmp_path / f"{step}-again"
+        client.download(held.uid, again, layout=layout).raise_for_failures()
+        (again / "CT/P1/mine.txt").write_text("mine")
+        stopped = [killed_before(step, fresh), killed_before(step, again, overwrite=True)]
+        for target in (fresh, again):
+            client.download(held.uid, target, layout=layout).raise_for_failures()
+            assert images(target) == {
+                f"CT/P1/{number}.dcm": data for number, data in enumerate(held.files.values(), 1)
+            }
+            assert verify(target).ok
+        assert not list((fresh / ".filmroom").glob("*.partial"))
+        assert (again / "CT/P1/mine.txt").read_text() == "mine"
+        if not any(stopped):
+            break
+    assert 10 < step < 59

@@ -149,7 +149,7 @@ class Download:
         """Complete what an earlier run left between its check and the last rename."""
         for each in series:
             place = located(SeriesPlace(self._target, key_of(each)))
-            if place.unfinished:
+            if place.unfinished or place.left_over:
                 # Who holds it finishes it; the series then fails below with that reason.
                 with contextlib.suppress(ArchiveInUse), held(place), writing(self._target):
                     place.finish()

@@ -62,6 +62,7 @@ class Intake:
             whole += 1
         arrival.arrived = arrival.arrived[:whole]
         self._journal.keep(arrival)
+        self._drop_others(arrival)
         self.arrival = arrival
         try:
             self.rewind()
@@ -183,6 +184,15 @@ class Intake:
                     self._hash(event.data)
                 else:
                     self._take(event)
+
+    def _drop_others(self, arrival: Arrival) -> None:
+        """Remove files that are not of the arrival: what a kill left while they were given other names."""
+        known = {arrived.name for arrived in arrival.arrived}
+        if arrival.begun is not None:
+            known.add(arrival.begun.name)
+        for entry in self._place.files.iterdir() if self._place.files.is_dir() else ():
+            if entry.name not in known:
+                entry.unlink()
 
     def _is_intact(self, arrived: Arrived) -> bool:
         try:

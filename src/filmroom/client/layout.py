@@ -89,6 +89,11 @@ class SeriesPlace:
         """Whether a finish was interrupted: everything is there, only not all in its place."""
         return self.old.exists() or self.pending_receipt.exists()
 
+    @property
+    def left_over(self) -> bool:
+        """Whether the finish was interrupted after all was in its place: an empty partial folder stays."""
+        return self.partial.is_dir() and not self.files.is_dir()
+
     def finish(self) -> None:
         """Put a series whose receipt is written in its place; completes an interrupted finish.
 
@@ -96,6 +101,8 @@ class SeriesPlace:
         """
         self._recover_old()
         if not self.pending_receipt.is_file():
+            if self.left_over:
+                shutil.rmtree(self.partial)
             return
         if self.files.is_dir():
             if self.folder.exists():
