@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar, overload
 
@@ -88,14 +89,19 @@ class Records(Sequence[T], Generic[T]):
         return list(self._dicts())
 
     def _dicts(self) -> Iterator[dict[str, Any]]:
-        names = self.columns
+        names, single = self.columns, scalar_types(self._kind)
+        with_parts = [name for name in names if name not in single]
         for number, item in enumerate(self._items):
-            row = {name: _plain(getattr(item, name)) for name in names}
-            yield row | dict(self.extras.get(number, {}))
+            row = {name: getattr(item, name) for name in names}
+            row |= {name: _plain(row[name]) for name in with_parts}
+            row.update(self.extras.get(number, ()))
+            yield row
 
     def _by_column(self) -> dict[str, list[Any]]:
         """Return the values column by column, extras after the records' own fields."""
-        table = {name: [_plain(getattr(item, name)) for item in self._items] for name in self.columns}
+        single = scalar_types(self._kind)
+        table = {name: list(map(attrgetter(name), self._items)) for name in self.columns}
+        table |= {name: list(map(_plain, values)) for name, values in table.items() if name not in single}
         more = dict.fromkeys(name for extra in self.extras.values() for name in extra)
         return table | {
             name: [self.extras.get(number, {}).get(name) for number in range(len(self))] for name in more
