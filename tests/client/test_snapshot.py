@@ -11,6 +11,7 @@ import json
 import sqlite3
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -372,6 +373,33 @@ def test_an_interrupted_one_goes_on(served: Served) -> None:
         "snapshot.sqlite",
         "snapshot.sqlite.lock",
     ]
+
+
+def test_one_that_is_cancelled_goes_on(served: Served) -> None:
+    async def cancelled() -> None:
+        async with AsyncClient(served.url) as client:
+            begun = asyncio.Event()
+            loop = asyncio.get_running_loop()
+
+            def tell(now: SyncProgress) -> None:
+                if now.collections_done == 1:
+                    loop.call_soon_threadsafe(begun.set)
+                    cancelling.wait()
+
+            task = asyncio.create_task(client.sync(served.file, progress=tell))
+            await begun.wait()
+            task.cancel()
+            await asyncio.sleep(0)
+            cancelling.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    cancelling = threading.Event()
+    asyncio.run(cancelled())
+    assert not served.file.exists()
+    with served.client() as client:
+        assert client.sync(served.file).resumed
+    assert_alike(served)
 
 
 def test_who_reads_meanwhile_reads_on(served: Served) -> None:

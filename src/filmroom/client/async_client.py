@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from filmroom.client.async_connection import AsyncConnection
-from filmroom.client.async_download import AsyncDownload
+from filmroom.client.async_download import AsyncDownload, ended
 from filmroom.client.client import Client
 from filmroom.client.question import Awaiting
 from filmroom.client.questions import Questions
@@ -39,6 +40,20 @@ def _in_thread(
 
     async def call(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.to_thread(method, self.blocking, *args, **kwargs)
+
+    functools.update_wrapper(call, method)
+    return call
+
+
+def _stoppable(
+    method: Callable[Concatenate[Client, P], R],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, R]]:
+    """Make a method that awaits what :class:`Client` does in a thread, and stops it when cancelled."""
+
+    async def call(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        stop = kwargs["stop"] = kwargs.get("stop") or threading.Event()
+        work = asyncio.to_thread(method, self.blocking, *args, **kwargs)
+        return await ended(asyncio.create_task(work), cast("threading.Event", stop))
 
     functools.update_wrapper(call, method)
     return call
@@ -121,7 +136,7 @@ class AsyncClient(Questions, Awaiting):
 
     plan = _in_thread(Client.plan)
     cite = _in_thread(Client.cite)
-    sync = _in_thread(Client.sync)
+    sync = _stoppable(Client.sync)
     download = _under_way(Client.download)
 
     def _line(self, root: str | None) -> AsyncConnection:

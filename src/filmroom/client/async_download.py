@@ -6,9 +6,11 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from filmroom.client.report import DownloadReport, Progress
+
+T = TypeVar("T")
 
 
 class Work(Protocol):
@@ -63,16 +65,11 @@ class AsyncDownload:
                     yield self._states.popleft()
         finally:
             if not task.done():
-                await self._stopped(task)
+                await stopped(task, self._stop)
         await self._finish()
 
     async def _finish(self) -> DownloadReport:
-        task = self._begun()
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await self._stopped(task)
-            raise
+        return await ended(self._begun(), self._stop)
 
     def _begun(self) -> asyncio.Task[DownloadReport]:
         if self._task is None:
@@ -95,13 +92,23 @@ class AsyncDownload:
         self._states.append(state)
         self._news.set()
 
-    async def _stopped(self, task: asyncio.Task[DownloadReport]) -> None:
-        """Wait, also while being cancelled once more, until the threads have left the folder."""
-        self._stop.set()
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError:
-                continue
-        if not task.cancelled():
-            task.exception()  # looked at: that it was stopped is no news to whoever stopped it
+
+async def ended(task: asyncio.Task[T], stop: threading.Event) -> T:
+    """Return what a thread comes to. When that is waited for no more, the thread is stopped first."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await stopped(task, stop)
+        raise
+
+
+async def stopped(task: asyncio.Task[Any], stop: threading.Event) -> None:
+    """Stop a thread; wait, also while being cancelled once more, until it has left its files alone."""
+    stop.set()
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            continue
+    if not task.cancelled():
+        task.exception()  # looked at: that it was stopped is no news to whoever stopped it

@@ -261,6 +261,7 @@ class Client(Questions, Blocking):
         *,
         full: bool = False,
         progress: Callable[[SyncProgress], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> SyncReport:
         """Keep a snapshot of the server's catalogue, from which ``Client(snapshot=True)`` answers.
 
@@ -269,14 +270,15 @@ class Client(Questions, Blocking):
 
         :param path: a file; default: one for this server and login, in the user's data folder.
         :param full: list everything anew. :param progress: called with a :class:`SyncProgress`.
+        :param stop: set it from another thread to end soon; the next call goes on there.
         :raises ArchiveInUse: when another process makes the same one.
         :raises InvalidInput: when this client itself answers from a snapshot.
-        :raises StoreFull, StoreError: when it cannot be written.
+        :raises Stopped: when ``stop`` was set. :raises StoreFull, StoreError: when it cannot be written.
         """
         if self.snapshot is not None:
             raise InvalidInput("A client that answers from a snapshot cannot make one.")
         target = None if path is None else Path(path).expanduser()
-        return Sync(self, target, full=full, progress=progress).run()
+        return Sync(self, target, full=full, progress=progress, stop=stop).run()
 
     def archive_request(self, series_instance_uid: str) -> SeriesRequest:
         """Return how the archive of a series is asked for."""

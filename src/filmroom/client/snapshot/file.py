@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from filmroom import settings
 from filmroom.client.snapshot.tables import FORMAT
-from filmroom.errors import InvalidInput, NotFound, StoreError
+from filmroom.errors import InvalidInput, NotFound, StoreError, StoreFull
 from filmroom.net.endpoint import Endpoint
 
 PUBLIC = ""
@@ -145,6 +145,10 @@ def database_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise StoreFull(
+                f"No space is left in {path.parent}.", advice="Free some space and run it again: it goes on."
+            ) from error
         raise StoreError(f"The snapshot {path} cannot be read or written: {error}.") from error
 
 

@@ -9,6 +9,7 @@ with a full check, which lists everything.
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from filmroom.client.crew import Stopped
 from filmroom.client.holdings import records_request
 from filmroom.client.snapshot.file import (
     SnapshotInfo,
@@ -80,7 +82,13 @@ class Sync:
     """One call of ``client.sync``."""
 
     def __init__(
-        self, client: Asked, path: Path | None, *, full: bool, progress: Callable[[SyncProgress], None] | None
+        self,
+        client: Asked,
+        path: Path | None,
+        *,
+        full: bool,
+        progress: Callable[[SyncProgress], None] | None,
+        stop: threading.Event | None,
     ) -> None:
         self._client = client
         self._connection = client.connection
@@ -88,6 +96,7 @@ class Sync:
         self._path = path or default_path(self._connection.root, self._account)
         self._full = full
         self._progress = progress
+        self._stop = stop or threading.Event()
         self._listed = 0
 
     def run(self) -> SyncReport:
@@ -95,6 +104,7 @@ class Sync:
 
         :raises ArchiveInUse: when another process makes it.
         :raises StoreFull, StoreError: when it cannot be written.
+        :raises Stopped: when it was told to.
         """
         began = time.monotonic()
         with locked(self._path), database_errors(self._path):
@@ -137,6 +147,8 @@ class Sync:
         return self._records(making, len(names))
 
     def _tell(self, done: int, total: int, left: int = 0) -> None:
+        if self._stop.is_set():
+            raise Stopped
         if self._progress is not None:
             self._progress(SyncProgress(done, total, self._listed, left))
 
@@ -155,6 +167,8 @@ class Sync:
         assert operation.view is not None  # noqa: S101 - a table of the API
         with self._connection.stream(operation.path, encode_params(operation, query)) as response:
             for part in json_parts(response.iter_bytes()):
+                if self._stop.is_set():
+                    raise Stopped
                 yield decode(operation.view, part)
 
     def _rows(self, operation: Operation, query: q.Query) -> list[dict[str, Any]]:
