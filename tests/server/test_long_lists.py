@@ -1,4 +1,4 @@
-"""Lists that the database writes page by page: whole, in order, the same bytes, and nothing that is hidden."""
+"""Lists that the database writes: whole, in order, the same bytes, and nothing that is hidden."""
 
 from __future__ import annotations
 

@@ -120,8 +120,9 @@ class Database:
                 self.url.set(drivername="postgresql+psycopg"), pool_size=16, max_overflow=32
             )
             _prepare_postgres(self._write)
-            # Between two statements others may commit either way. Without a transaction around them there are
-            # three round trips less, and the driver keeps its prepared statements, which it drops at a rollback.
+            # Between two statements others may commit either way. Without a transaction around them there
+            # are three round trips less, and the driver keeps its prepared statements, which it forgets at a
+            # rollback.
             self._read = self._write.execution_options(isolation_level="AUTOCOMMIT")
         else:
             raise InvalidInput(f"A catalogue lies in SQLite or PostgreSQL, not in {self.backend!r}.")
@@ -165,7 +166,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Read, in SQLite in a transaction. Keep it short: a long one stops SQLite from folding its log back."""
+        """Read; in SQLite in a transaction, which stops it from folding its log back: keep it short."""
         with _translated(), self._read.connect() as connection:
             yield connection
 
@@ -302,7 +303,7 @@ class _Among(FunctionElement[Any]):
 @compiles(_Among, "sqlite")
 def _among_sqlite(element: _Among, compiler: Any, **options: Any) -> str:
     key, keys = (compiler.process(each, **options) for each in element.clauses)
-    return f"{key} IN (SELECT value FROM json_each({keys}))"
+    return f"{key} IN (SELECT value FROM json_each({keys}))"  # noqa: S608 - two compiled expressions
 
 
 @compiles(_Among, "postgresql")
