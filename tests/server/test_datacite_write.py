@@ -377,6 +377,9 @@ def test_landing_pages_are_within_the_repositorys_domains(api: Writers) -> None:
     for url in ("https://evil.org/", "https://other.org.evil.org/", "https://notother.org/"):
         refused = problems(api.write("POST", "/dois", "other", prefix="10.54321", url=url))
         assert refused == {"url": f"URL {url} is not allowed by repository DEMO.OTHER domain settings."}
+    for url in (r"https://evil.org\@a.other.org/", "https://evil.org@a.other.org/", "https://a.other.org/ x"):
+        refused = problems(api.write("POST", "/dois", "other", prefix="10.54321", url=url))
+        assert refused == {"url": "URL is not valid"}
     for url in ("https://a.other.org/x", "http://OTHER.org:8080/", "ftp://b.c.other.org/x"):
         assert api.write("POST", "/dois", "other", prefix="10.54321", url=url)[0] == 201
 

@@ -386,6 +386,7 @@ def test_a_page_that_does_not_answer_is_not_published(ends: TwoEnds) -> None:
     with FarEnd(ends.options) as far:
         for page, told in (
             (f"{ends.far_url}/no-such-page", "answers with status 404"),
+            (f"http://{'b' * 300}.example/", "does not answer"),
             ("http://127.0.0.1:1/", "does not answer"),
         ):
             doi = ends.made(url=page).doi

@@ -13,7 +13,6 @@ _SYMBOL = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z0-9]+(-[a-z0-9]+)*", re.
 _PREFIX = re.compile(r"10\.[0-9]{4,9}", re.ASCII)
 _DOMAIN = re.compile(r"\*|(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII)
 _LONGEST_SYMBOL = 60
-_SCHEMES = {"http", "https", "ftp"}
 EVERY_DOMAIN = "*"
 
 
@@ -35,7 +34,7 @@ class Repository:
     changed: dt.datetime | None = None
 
     def allows(self, url: str) -> bool:
-        """Whether a landing page may be at an address, which is well-formed (:func:`is_landing_page`)."""
+        """Whether a landing page may be at an address, which is well-formed."""
         host = (urlsplit(url).hostname or "").lower()
         return any(_matches(host, domain) for domain in self.domains)
 
@@ -78,16 +77,6 @@ def checked_domain(text: str) -> str:
     if not _DOMAIN.fullmatch(domain):
         raise InvalidInput(f"A domain is example.org, *.example.org or *, not {text[:80]!r}.")
     return domain
-
-
-def is_landing_page(url: str) -> bool:
-    """Whether a text is an address that a DOI may lead to: http, https or ftp, with a host."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    return parts.scheme in _SCHEMES and bool(host) and url.isprintable() and not re.search(r"\s", url)
 
 
 def _matches(host: str, domain: str) -> bool:

@@ -100,7 +100,7 @@ class FarEnd:
             # The body is not read: that it answers is enough.
             with self._pages.stream("GET", url) as response:
                 status = response.status_code
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
             raise NotNow(f"The landing page {url} does not answer: {_reason(error)}.") from None
         if status >= 400:
             raise NotNow(f"The landing page {url} answers with status {status}.")

@@ -183,7 +183,9 @@ def _is_web_address(url: str) -> bool:
         address.scheme in {"http", "https", "ftp"}
         and bool(address.hostname)
         and url.isprintable()
-        and " " not in url
+        # Browsers take a backslash for a slash, so the host would be another than the one that is checked.
+        and not set(url) & {" ", "\\"}
+        and "@" not in address.netloc
     )
 
 
