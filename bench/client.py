@@ -1,20 +1,21 @@
-"""Download of twelve series with every MD5 checked: Filmroom's client, tcia_utils, wget, curl."""
+"""Downloads with every MD5 checked, beside other clients: large series, small ones far away, huge ones."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import corpus
 import peers
+from client_ways import TEN, Way, clients, way
 from delivery import IMAGE
+from far_link import far_link
 from harness import (
     Context,
     Section,
-    Server,
     Used,
     filmroom,
     filmroom_server,
@@ -25,132 +26,85 @@ from harness import (
     run,
 )
 
-_OURS = """
-import sys
-from filmroom import Client
-with Client(sys.argv[1]) as client:
-    client.download(sys.argv[3:], sys.argv[2]).raise_for_failures()
-"""
-
-_TCIA_UTILS = """
-import sys
-from tcia_utils import nbia
-nbia.setApiUrl = lambda endpoint, api_url="": sys.argv[1] + "/nbia-api/services/v4/"
-nbia.downloadSeries(sys.argv[3:], path=sys.argv[2], input_type="list")
-"""
+_CHECKED = {"Filmroom": ("yes", "yes"), "tcia_utils": ("no", "yes"), "nbiatoolkit": ("yes", "yes")}
+_FAR = 80  # milliseconds of a round trip
+_SLICES = 400  # of 527 KB: a series of 200 MiB
 
 
 def measure(context: Context) -> Section:
-    """Measure all clients against one server."""
+    """Measure all clients, each time against one server."""
     section = Section(
         "Download by a client", header=("way", "MB/s", "CPU s/GB", "peak MiB", "MD5 checked", "unpacked")
     )
-    series = 6 if context.quick else 12
-    folder = context.folder("client")
-    context.log(f"client: {series} series")
-    files = corpus.ct(folder / "files", series * 100)
+    _large(context, section)
+    _small_and_far(context, section)
+    _huge(context, section)
+    _imports(context, section)
+    return section
+
+
+def _archive(context: Context, name: str, files: corpus.Corpus) -> Path:
+    folder = context.folder(name)
     run(filmroom("ingest", "--data", folder / "archive", "--collection", "Bench", files.folder))
     shutil.rmtree(files.folder)
+    return folder
+
+
+def _large(context: Context, section: Section) -> None:
+    series = 6 if context.quick else 12
+    context.log(f"client: {series} series")
+    files = corpus.ct(context.folder("files"), series * 100)
+    folder = _archive(context, "client", files)
     with ExitStack() as stack:
         started = stack.enter_context(filmroom_server(folder / "archive"))
-        ways = _ways(context, section, started, files, folder)
-        results = interleaved(2 if context.quick else 3, [way for way, _, _ in ways.values()])
+        ways, remarks = clients(context, started.url, files.series, len(files.files))
+        section.remarks += remarks
+        ways |= _packed(context, section, [started.url + IMAGE + uid for uid in files.series], folder)
+        found = _measured(context, ways)
+    for name, best in found.items():
+        speed, cost = files.size / best.seconds / 1e6, best.cpu / files.size * 1e9
+        figures = (number(speed), number(cost), number(best.peak))
+        section.figure(name, *figures, *_CHECKED.get(name, ("no", "no")))
+    ours = found["Filmroom"]
+    for name, gate, goal in (("tcia_utils", 4, 6), ("nbiatoolkit", 3, None)):
+        if name in found:
+            ratio = found[name].seconds / ours.seconds
+            section.ratio(f"download / {name}, MB/s", ratio, gate=gate, goal=goal)
+    if "wget" in found:
+        ratio = found["wget"].seconds / ours.seconds
+        section.ratio("download, unpacked and checked / wget, packed, MB/s", ratio, gate=1)
+
+
+def _measured(context: Context, ways: Mapping[str, Way], rounds: int = 3) -> dict[str, Used]:
+    """Run the ways in turns; return the medians, and the highest peak."""
     found: dict[str, Used] = {}
-    for (name, (_, checked, unpacked)), runs in zip(ways.items(), results, strict=True):
+    results = interleaved(min(2, rounds) if context.quick else rounds, list(ways.values()))
+    for name, runs in zip(ways, results, strict=True):
         used = [one for one in runs if isinstance(one, Used)]
-        best = found[name] = Used(
+        found[name] = Used(
             median(one.seconds for one in used),
             median(one.cpu for one in used),
             max(one.peak for one in used),
             "",
         )
-        section.figure(
-            name,
-            number(files.size / best.seconds / 1e6),
-            number(best.cpu / files.size * 1e9),
-            number(best.peak),
-            checked,
-            unpacked,
-        )
-    _ratios(section, found)
-    return section
+    return found
 
 
-def _ratios(section: Section, found: dict[str, Used]) -> None:
-    ours = found["Filmroom"]
-    if "tcia_utils" in found:
-        ratio = found["tcia_utils"].seconds / ours.seconds
-        section.ratio("download / tcia_utils, MB/s", ratio, gate=4, goal=6)
-    if "wget" in found:
-        section.ratio(
-            "download, unpacked and checked / wget, packed, MB/s",
-            found["wget"].seconds / ours.seconds,
-            gate=1,
-        )
-    section.ratio("client's peak memory", ours.peak, "MiB", gate=100, goal=60, at_most=True)
-
-
-_Way = tuple[Callable[[], Used], str, str]
-
-
-def _ways(
-    context: Context, section: Section, started: Server, files: corpus.Corpus, folder: Path
-) -> dict[str, _Way]:
-    def way(make: Callable[[Path], list[str | Path]], count: int) -> Callable[[], Used]:
-        def measured() -> Used:
-            target = context.folder("target")
-            try:
-                used = run(make(target))
-                got = [path for path in target.rglob("*") if path.suffix in {".dcm", ".zip"}]
-                assert len(got) == count, f"{len(got)} files instead of {count}: {used.output[-500:]}"
-                return used
-            finally:
-                shutil.rmtree(target)
-
-        return measured
-
-    urls = [started.url + IMAGE + uid for uid in files.series]
-    count = len(files.files)
-    ways: dict[str, _Way] = {
-        "Filmroom": (
-            way(
-                lambda target: [sys.executable, "-c", _OURS, started.url, target / "out", *files.series],
-                count,
-            ),
-            "yes",
-            "yes",
-        )
-    }
-    python = peers.tcia_utils(context.log)
-    if python is None:
-        section.remarks.append(
-            f"Absent: {peers.TCIA_UTILS} (it is installed from PyPI when that can be reached)."
-        )
-    else:
-        ways["tcia_utils"] = (
-            way(
-                lambda target: [python, "-c", _TCIA_UTILS, started.url, target / "out", *files.series], count
-            ),
-            "no",
-            "yes",
-        )
-        section.remarks.append(
-            f"{peers.TCIA_UTILS}, its ten workers; its start-up is part of its time, as ours is."
-        )
+def _packed(context: Context, section: Section, urls: list[str], folder: Path) -> dict[str, Way]:
+    """Return the programs that store the archives as they come."""
+    ways: dict[str, Way] = {}
     if present("wget"):
         listing = folder / "urls"
         listing.write_text("\n".join(urls))
-        ways["wget"] = (
-            way(
-                lambda target: ["wget", "-q", "--content-disposition", "-P", target, "-i", listing], len(urls)
-            ),
-            "no",
-            "no",
+        ways["wget"] = way(
+            context,
+            lambda target: ["wget", "-q", "--content-disposition", "-P", target, "-i", listing],
+            len(urls),
         )
     else:
         section.remarks.append(f"Absent: {peers.WGET}.")
     if present("curl"):
-        ways["curl, 4 at once"] = (way(lambda target: _curl(urls, target), len(urls)), "no", "no")
+        ways["curl, 4 at once"] = way(context, lambda target: _curl(urls, target), len(urls))
     else:
         section.remarks.append(f"Absent: {peers.CURL}.")
     return ways
@@ -161,3 +115,55 @@ def _curl(urls: list[str], target: Path) -> list[str | Path]:
     for number_of, url in enumerate(urls):
         command += ["-o", target / f"{number_of}.zip", url]
     return command
+
+
+def _small_and_far(context: Context, section: Section) -> None:
+    """What a series costs rather than a byte: small ones, over a long way."""
+    series = 50 if context.quick else 200
+    context.log(f"client: {series} small series over {_FAR} ms")
+    files = corpus.tiny(context.folder("files"), series * 2)
+    folder = _archive(context, "far", files)
+    with ExitStack() as stack:
+        near = stack.enter_context(filmroom_server(folder / "archive"))
+        url = stack.enter_context(far_link(near.port, _FAR))
+        ways, _ = clients(context, url, files.series, len(files.files))
+        found = _measured(context, ways)
+    for name, best in found.items():
+        speed = number(series / best.seconds)
+        section.remarks.append(f"{name}: {speed} series/s, {series} small series over {_FAR} ms.")
+    if "tcia_utils" in found:
+        ratio = found["tcia_utils"].seconds / found["Filmroom"].seconds
+        section.ratio(f"small series over {_FAR} ms / tcia_utils, series/s", ratio, gate=4, goal=6)
+
+
+def _huge(context: Context, section: Section) -> None:
+    """Ten series of 200 MiB at once: the memory of a client must not grow with them."""
+    series = 3 if context.quick else TEN
+    context.log(f"client: {series} series of 200 MiB")
+    files = corpus.make(
+        context.folder("files"), series * _SLICES, per_series=_SLICES, side=512, fillers=127, kind=3
+    )
+    folder = _archive(context, "huge", files)
+    with filmroom_server(folder / "archive") as started:
+        ways, _ = clients(context, started.url, files.series, len(files.files), workers=TEN)
+        found = _measured(context, ways, rounds=1)
+    for name, best in found.items():
+        section.remarks.append(
+            f"{name}: {number(best.peak)} MiB at most, {series} series of 200 MiB at once."
+        )
+    section.ratio(
+        "client's peak memory, 200 MiB series", found["Filmroom"].peak, "MiB", gate=100, goal=60, at_most=True
+    )
+
+
+def _imports(context: Context, section: Section) -> None:
+    """What a notebook waits for first."""
+    ways = {"Filmroom": lambda: run([sys.executable, "-c", "from filmroom import nbia"])}
+    python = peers.package(peers.TCIA_UTILS, context.log)
+    if python is not None:
+        ways["tcia_utils"] = lambda: run([python, "-c", "from tcia_utils import nbia"])
+    found = _measured(context, ways, rounds=5)
+    for name, best in found.items():
+        cost = f"{number(best.seconds)} s, {number(best.cpu)} s of CPU, {number(best.peak)} MiB"
+        section.remarks.append(f"Importing nbia of {name}: {cost}.")
+    section.ratio("importing filmroom.nbia", found["Filmroom"].seconds, "s", gate=0.3, at_most=True)

@@ -20,6 +20,7 @@ NGINX = "nginx (Debian: apt-get install --no-install-recommends nginx-light)"
 WGET = "wget (Debian: apt-get install wget)"
 CURL = "curl (Debian: apt-get install curl)"
 TCIA_UTILS = "tcia_utils==3.3.5"
+NBIATOOLKIT = "nbiatoolkit==1.3.1"
 
 _DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
@@ -150,9 +151,9 @@ def cache_folder() -> Path:
     return Path(user_cache_dir("filmroom-bench"))
 
 
-def tcia_utils(log: object = None) -> Path | None:
-    """Return the Python of a virtual environment that has tcia_utils; None when it cannot be had."""
-    folder = cache_folder() / TCIA_UTILS.replace("==", "-")
+def package(requirement: str, log: object = None) -> Path | None:
+    """Return the Python of a virtual environment that has a package; None when it cannot be had."""
+    folder = cache_folder() / requirement.replace("==", "-")
     python = folder / "bin" / "python"
     if (folder / "complete").exists():
         return python
@@ -161,14 +162,14 @@ def tcia_utils(log: object = None) -> Path | None:
             [sys.executable, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True
         )
         subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", TCIA_UTILS],
+            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement],
             check=True,
             capture_output=True,
             timeout=600,
         )
     except (subprocess.SubprocessError, OSError) as error:
         if callable(log):
-            log(f"tcia_utils cannot be installed: {error}")
+            log(f"{requirement} cannot be installed: {error}")
         return None
     (folder / "complete").touch()
     return python

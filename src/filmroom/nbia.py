@@ -11,6 +11,7 @@ from filmroom.dropin.charts import (
     reportSeriesReleaseDate,
     reportSeriesSubmissionDate,
 )
+from filmroom.dropin.dois import getDoi
 from filmroom.dropin.download import downloadImage, downloadSeries
 from filmroom.dropin.removed import (
     getAdvancedQCSearch,
@@ -107,6 +108,7 @@ __all__ = [
     "getCollectionPatientCounts",
     "getCollections",
     "getDicomTags",
+    "getDoi",
     "getDoiMetadata",
     "getManufacturer",
     "getManufacturerCounts",

@@ -27,6 +27,12 @@ CC_BY = Licence("Creative Commons Attribution 4.0", "CC BY 4.0", "https://Exampl
 LOGIN, PASSWORD = "reader", "password of reader"
 
 
+@pytest.fixture(autouse=True)
+def no_doi_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports look DOIs up: nobody is asked unless a test names a server."""
+    monkeypatch.setenv("FILMROOM_DOI_SERVER", "http://127.0.0.1:9")
+
+
 @dataclass(frozen=True)
 class Demo:
     """A server and what it has: CT and segmentation in a public collection, MR in a restricted one."""

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from filmroom import datacite
+from filmroom import datacite, nbia
 from filmroom.catalog import Catalog
 from filmroom.client.datacite import Datacite, StoredRecords
 from filmroom.dropin.dois import COLUMNS
@@ -100,7 +100,7 @@ def url(module_address: ArchiveAddress) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def asked(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def asked(no_doi_server: None, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FILMROOM_DOI_SERVER", url)
     monkeypatch.setenv("FILMROOM_DOI_RECORDS", str(tmp_path / "dois"))
     monkeypatch.chdir(tmp_path)
@@ -218,3 +218,18 @@ def test_the_graph_of_a_record_over_our_own_server(url: str, tmp_path: Path) -> 
         (DERIVED, "IsDerivedFrom", SOURCE),
         ("10.7937/not-derived", "Cites", SOURCE),
     }
+
+
+def test_reports_name_data_sets_by_their_short_names() -> None:
+    addresses = [f"https://doi.org/{SOURCE.upper()}", f"https://doi.org/{DERIVED}", "10.1/unknown"]
+    series = [
+        {"SeriesInstanceUID": f"1.2.{number}", "Collection": "A", "DataDescriptionURI": address}
+        for number, address in enumerate(addresses)
+    ]
+    report = nbia.reportDoiSummary(series)
+    assert nbia.getDoi is datacite.getDoi
+    known = report.dropna(subset=["Identifier"])
+    assert dict(zip(known["DataDescriptionURI"], known["Identifier"], strict=True)) == {
+        addresses[0].lower(): "Source"
+    }
+    assert len(report) == 3

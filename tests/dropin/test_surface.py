@@ -43,6 +43,7 @@ getBodyPartCounts(collection='', modality='', api_url='', format='')
 getManufacturerCounts(collection='', modality='', bodyPart='', api_url='', format='')
 getDicomTags(seriesUid, api_url='', format='df')
 getSegRefSeries(uid, api_url='')
+getDoi(format='')
 getDoiMetadata(doi, output='', api_url='', format='')
 getSimpleSearch(collections=(), species=(), modalities=(), bodyParts=(), manufacturers=(), fromDate='', \
 toDate='', patients=(), minStudies=0, modalityAnded=False, start=0, size=10, sortDirection='ascending', \

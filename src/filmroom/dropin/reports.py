@@ -7,11 +7,13 @@ from typing import Any
 
 from filmroom.dropin.ask import save_frame, stamp
 from filmroom.dropin.charts import create_pie_chart
+from filmroom.dropin.dois import getDoi
 from filmroom.dropin.extras import pandas
 from filmroom.dropin.html_table import HtmlTable, html_table
 from filmroom.dropin.series_table import formatSeriesInput
 from filmroom.dropin.session import log, quietly
 from filmroom.dropin.tables import format_disk_space
+from filmroom.wire.datacite.record import bare_doi
 
 UNTOLD = "Not Specified"
 _LISTS = {"LicenseName": "Licenses", "BodyPartExamined": "Body Parts", "Modality": "Modalities"}
@@ -59,13 +61,22 @@ def reportDataSummary(
     order += ["Min DateReleased", "Max DateReleased", "UniqueDateReleased"]
     report = pandas().DataFrame(rows, columns=order)
     if by_doi:
-        log.warning("The short names of the DOIs (Identifier) are not looked up: DataCite is not asked yet.")
-        report.insert(0, "Identifier", None)
+        report.insert(0, "Identifier", _identifiers(report[group]))
     if format == "chart":
         _show_charts(report, report["Collection" if not by_doi else "DataDescriptionURI"].tolist())
     if format == "csv":
         save_frame(report, f"tcia_{report_type}_report_{stamp('%Y%m%d_%H%M%S')}.csv")
     return report
+
+
+def _identifiers(addresses: Any) -> list[str | None]:
+    """Return TCIA's short names of data sets, from the records of their DOIs; None where it has none."""
+    records = getDoi()
+    if records is None:
+        log.warning("The short names of the DOIs (Identifier) could not be looked up.")
+        return [None] * len(addresses)
+    known = dict(zip(records["DOI"].str.lower(), records["Identifier"], strict=True))
+    return [known.get(bare_doi(str(address))) for address in addresses]
 
 
 def _summary(part: Any) -> dict[str, Any]:
