@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from filmroom.catalog import Catalog
+from filmroom.cli.app import app
+from filmroom.cli.errors import exit_code_for
 from filmroom.client import Client
 from filmroom.client.citations import Citations, CitedData, LicenceUse, licence_use
 from filmroom.client.datacite import Datacite, StoredRecord, StoredRecords
@@ -275,34 +275,35 @@ def test_an_agreement_of_restricted_series_is_named(tmp_path: Path) -> None:
     assert {(each.name, each.series) for each in citations.licences} == {("CC BY 4.0", 1), ("Own", 2)}
 
 
-def run(house: House, folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "FILMROOM_DOI_SERVER": f"{house.url}/datacite",
-        "FILMROOM_DOI_RECORDS": str(folder),
-        "FILMROOM_SERVER": house.url,
-    }
-    command = [sys.executable, "-m", "filmroom.cli.app", "cite", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, cwd=folder.parent
-    )
+@pytest.fixture
+def run(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run ``filmroom cite`` with the archive as DataCite."""
+    monkeypatch.setenv("FILMROOM_DOI_SERVER", f"{house.url}/datacite")
+    monkeypatch.setenv("FILMROOM_DOI_RECORDS", str(tmp_path / "dois"))
+    monkeypatch.setenv("FILMROOM_SERVER", house.url)
+    return lambda *words: CliRunner().invoke(app, ["cite", *map(str, words)])
 
 
-def test_the_command(house: House, tmp_path: Path) -> None:
-    dois = tmp_path / "dois"
+def test_the_command(house: House, run: Callable[..., Result], tmp_path: Path) -> None:
     target = tmp_path / "data"
     house.client.download(house.uids["Demo-CT"][:1], target).raise_for_failures()
-    for argument in (target, KNOWN, house.uids["Demo-CT"][0]):
-        done = run(house, dois, argument)
-        assert done.returncode == 0, done.stderr
+    manifest = tmp_path / "list.tcia"
+    manifest.write_text(f"ListOfSeriesToDownload=\n{house.uids['Demo-CT'][0]}\n")
+    for argument in (target, manifest, KNOWN, f"https://doi.org/{KNOWN}", house.uids["Demo-CT"][0]):
+        done = run(argument)
+        assert done.exit_code == 0, done.output
         assert CITED in done.stdout
-    missing = run(house, dois, "-c", "Demo-MR", "-c", "Plain", "--format", "bibtex", "--style", "no-such")
-    assert missing.returncode == 4
-    assert missing.stdout.startswith("@misc{https://doi.org/10.5072/demo-mr,")
-    assert "The style 'no-such' is not installed" in missing.stderr
-    assert "have no DOI" in missing.stderr
-    assert "has no record of" in missing.stderr
-    for arguments in (("what is this",), ()):
-        wrong = run(house, dois, *arguments)
-        assert (wrong.returncode, wrong.stdout) == (2, "")
-        assert "Traceback" not in wrong.stderr
+
+
+def test_the_command_tells_what_is_missing(run: Callable[..., Result]) -> None:
+    done = run("-c", "Demo-MR", "-c", "Plain", "--format", "bibtex", "--style", "no-such")
+    assert isinstance(done.exception, NotFound)
+    assert exit_code_for(done.exception) == 4
+    assert str(done.exception).endswith(f"has no record of {UNKNOWN}.")
+    assert done.stdout.startswith("@misc{https://doi.org/10.5072/demo-mr,")
+    assert "The style 'no-such' is not installed" in done.stderr
+    assert "have no DOI" in done.stderr
+    for words in (("what is this",), ()):
+        wrong = run(*words)
+        assert isinstance(wrong.exception, InvalidInput)
+        assert wrong.stdout == ""

@@ -222,7 +222,8 @@ def _citation(landing: Landing) -> str:
     )
     return _section(
         "How to cite",
-        f'<blockquote class="cite" title="A click selects it">{cited}</blockquote><p>The record as {formats}.</p>',
+        f'<blockquote class="cite" title="A click selects it">{cited}</blockquote>'
+        f"<p>The record as {formats}.</p>",
     )
 
 
