@@ -109,7 +109,7 @@ def attributes_of_dataset(
             {"rights": name, **({"rightsUri": url} if url else {})} for name, url in dataset.licences
         ],
         "descriptions": descriptions,
-        "sizes": [f"{dataset.series} series", f"{dataset.bytes} bytes"],
+        "sizes": [f"{dataset.series} series", f"{dataset.bytes} bytes"] if dataset.series else [],
         "formats": ["application/dicom"],
     }
 
