@@ -97,7 +97,7 @@ class Sync:
         self._full = full
         self._progress = progress
         self._stop = stop or threading.Event()
-        self._listed = 0
+        self._listed = self._done = self._total = 0
 
     def run(self) -> SyncReport:
         """Make the snapshot.
@@ -132,11 +132,13 @@ class Sync:
             making.drop_collection(gone)
         due = {} if making.is_anew else self._updated(making)
         done = making.done
-        for number, name in enumerate(names):
-            self._tell(number, len(names))
+        self._total = len(names)
+        for self._done, name in enumerate(names):
+            self._tell()
             if name not in done:
                 self._connection.patiently(partial(self._collection, making, name, due.get(name, set())))
-        self._tell(len(names), len(names))
+        self._done = self._total
+        self._tell()
         for operation, query in (
             (self._shared("getCollectionDescriptions"), q.FindCollections()),
             (find_operation("", "getLicenses"), q.FindLicences()),
@@ -144,13 +146,13 @@ class Sync:
             rows = self._if_known(operation, query)
             if rows is not None:
                 making.keep_answer(operation.name, rows)
-        return self._records(making, len(names))
+        return self._records(making)
 
-    def _tell(self, done: int, total: int, left: int = 0) -> None:
+    def _tell(self, left: int = 0) -> None:
         if self._stop.is_set():
             raise Stopped
         if self._progress is not None:
-            self._progress(SyncProgress(done, total, self._listed, left))
+            self._progress(SyncProgress(self._done, self._total, self._listed, left))
 
     # lists ------------------------------------------------------------------------------------------
     def _operation(self, name: str) -> Operation:
@@ -167,8 +169,6 @@ class Sync:
         assert operation.view is not None  # noqa: S101 - a table of the API
         with self._connection.stream(operation.path, encode_params(operation, query)) as response:
             for part in json_parts(response.iter_bytes()):
-                if self._stop.is_set():
-                    raise Stopped
                 yield decode(operation.view, part)
 
     def _rows(self, operation: Operation, query: q.Query) -> list[dict[str, Any]]:
@@ -201,7 +201,7 @@ class Sync:
                 due = _changed(making, name, studies) | updated
                 rows.replace(STUDIES, studies)
                 rows.replace(PATIENTS, self._rows(self._operation("getPatient"), q.FindPatients(name)))
-                self._series(rows, name, due, all_due=len(due) > max(_LISTED_SINGLY, len(studies) // 2))
+                self._series(rows, name, due, all_due=len(due) > min(_LISTED_SINGLY, len(studies) // 2))
         except BaseException:
             self._listed = listed
             raise
@@ -216,6 +216,7 @@ class Sync:
             rows.drop_series(uid)
             for some in self._streamed(self._operation("getSeries"), query):
                 self._listed += rows.add(SERIES, some)
+                self._tell()
 
     # whole answers ----------------------------------------------------------------------------------
     def _if_known(self, operation: Operation, query: q.Query) -> list[dict[str, Any]] | None:
@@ -229,14 +230,14 @@ class Sync:
             return None
         return rows
 
-    def _records(self, making: Making, collections: int) -> bool:
+    def _records(self, making: Making) -> bool:
         """Ask about the series that are new; return whether the server answers that."""
         if self._client.api != "v4":
             return False  # the versions before tell nothing that the lists do not
         operation = self._operation("getSeriesMetadata")
         left = making.count_without_record()
         while uids := making.without_record(_RECORDS_AT_ONCE):
-            self._tell(collections, collections, left)
+            self._tell(left)
             try:
                 request = records_request(operation, uids)
                 rows = request.read(self._connection.ask(request))
