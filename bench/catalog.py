@@ -28,13 +28,22 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+import catalog_text
 import corpus
 import mixed_load
 import peers
 import tcia_index
-from catalog_archives import SMALL, Archive, archives, restrict, token
+from catalog_archives import SMALL, Archive, archives, restrict, share, token
 from catalog_asking import Asker, measure_question
-from catalog_questions import ASKED_ELSEWHERE, WHOLE_LISTS, Question, look_ups, questions, searches
+from catalog_questions import (
+    ASKED_ELSEWHERE,
+    SHARED_LIST,
+    WHOLE_LISTS,
+    Question,
+    look_ups,
+    questions,
+    searches,
+)
 from catalog_report import CLIENTS, Measured, report
 from filmroom.catalog import Catalog
 from filmroom.catalog.database import Database
@@ -83,7 +92,9 @@ def measure_engine(context: Context, archive: Archive, small: Archive) -> Measur
         # A collection of middling size; the first of the sample where fewer series are taken.
         body = asker.ask(_named("v4/getSeries", Collection="tcga_luad"), keep=True)[2]
         listed = json.loads(body) if body else rows
-        asked = questions(listed[0], [row["SeriesInstanceUID"] for row in listed[:500]])
+        some = [row["SeriesInstanceUID"] for row in listed[:500]]
+        share(archive, SHARED_LIST, some)
+        asked = questions(listed[0], some)
         variants = _variants(rows)
         for question in asked:
             timing = measure_question(asker, variants.get(question.what, [question]), seconds, 200)
@@ -96,6 +107,8 @@ def measure_engine(context: Context, archive: Archive, small: Archive) -> Measur
         found.slower = _slower(asker, variants, little_asker, _variants(_sample(little_asker, _SAMPLE)))
         context.log(f"catalogue, {archive.engine}: {CLIENTS} clients and an ingest")
         _measure_load(context, archive, started.port, rows, found)
+    context.log(f"catalogue, {archive.engine}: text search")
+    _measure_text(context, archive, found)
     restrict(archive)
     with archive.served() as started:
         asker = Asker(started.port, token(started.port))
@@ -104,6 +117,15 @@ def measure_engine(context: Context, archive: Archive, small: Archive) -> Measur
                 found.granted[question.what] = measure_question(asker, [question], seconds, 200)
         found.granted[two[0].what] = measure_question(asker, two, seconds * 2, 2 * len(two))
     return found
+
+
+def _measure_text(context: Context, archive: Archive, found: Measured) -> None:
+    count = min(_count(archive), 2_000 if context.quick else catalog_text.SERIES)
+    found.indexed = count, catalog_text.index(archive, count)
+    with archive.served() as started:
+        asker = Asker(started.port)
+        for question in catalog_text.text_questions():
+            found.timings[question.what] = measure_question(asker, [question], 1.0, 50)
 
 
 def _measure_whole(

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import tcia_index
 from filmroom.catalog import Catalog
-from filmroom.model.access import Role
-from filmroom.model.accounts import Grant
+from filmroom.model.access import Role, VisibleSet
+from filmroom.model.accounts import Grant, TokenLifetimes
+from filmroom.model.lists import NewList
 from harness import Context, Server, filmroom, free_port, server
 
 SMALL = 10_000
@@ -84,10 +85,18 @@ def _pair(engine: str, places: Sequence[tuple[str, Path]]) -> tuple[Archive, Arc
     return large, small
 
 
-def restrict(archive: Archive) -> None:
-    """Make every collection restricted, and grant all but two of them to one user."""
+def share(archive: Archive, name: str, uids: Sequence[str]) -> None:
+    """Make a shared list of series, for a user who is made with it."""
     with Catalog.open(archive.url) as catalog:
         catalog.accounts().add(_LOGIN, _PASSWORD)
+        issued = catalog.tokens().log_in(_LOGIN, _PASSWORD, TokenLifetimes())
+        owner = VisibleSet(catalog.tokens().viewer(issued.access))
+        catalog.lists().create(NewList(name, tuple(uids)), owner)
+
+
+def restrict(archive: Archive) -> None:
+    """Make every collection restricted, and grant all but two of them to the user."""
+    with Catalog.open(archive.url) as catalog:
         names = [each.name for each in catalog.collections()]
         for name in names:
             catalog.set_collection(name, access="restricted")

@@ -12,6 +12,9 @@ from itertools import combinations, cycle
 from typing import Any, Literal
 from urllib.parse import urlencode
 
+SHARED_LIST = "bench"
+"""Name of the list that the bench makes of the series it asks about."""
+
 Kind = Literal["values", "filtered values", "look-up", "list", "whole list", "simple search", "other"]
 
 
@@ -200,6 +203,10 @@ def _others(one: Mapping[str, Any], some: list[str]) -> Iterator[Question]:
         )
     named = {"list": ",".join(some)}
     yield Question("studies of 500 series", "other", "getStudyDrillDownWithSeriesIds", named, "POST")
+    numbers = {"list": ",".join(map(str, range(1, 501)))}
+    yield Question("studies of 500 series by number", "other", "getStudyDrillDown", numbers, "POST")
+    yield Question("cart of 500 series", "other", "getCartData", numbers, "POST")
+    yield Question("a shared list of 500 series", "other", "v1/getContentsByName", {"name": SHARED_LIST})
     yield Question("manifest of 500 series", "other", "v4/getManifestText", {"list": ",".join(some)}, "POST")
     yield Question(
         "manifest of a collection",
@@ -298,7 +305,7 @@ ASKED_ELSEWHERE = {
     "getRestrictionsForSimpleSearch",
     # Manifests by another name.
     "getManifestTextV2",
-    # Nothing is found before every series is indexed: measured once, see the guide on text search.
+    # Asked of a part that is indexed for it; see ``catalog_text``.
     *("getTextSearch", "getTextSearchPaged", "getManifestForTextSearch", "getRestrictionsForTextSearch"),
     # Nothing of the catalogue is read.
     *("getUserAgreementTxt", "getAllSOPClassDefinition", "hostName"),

@@ -30,6 +30,7 @@ class Measured:
     load: dict[str, mixed_load.Answers] = field(default_factory=dict)
     load_seconds: float = 0.0
     ingested: tuple[int, float] = (0, 0.0)
+    indexed: tuple[int, float] = (0, 0.0)
 
 
 def report(section: Section, found: Mapping[str, Measured], orthanc: Mapping[str, float]) -> None:
@@ -103,4 +104,9 @@ def _gates(section: Section, engine: str, measured: Measured) -> None:
         f"{engine}, {CLIENTS} clients in {number(measured.load_seconds)} s: {answered}; meanwhile {count:,} "
         f"files were ingested in {number(seconds)} s. While the whole lists were read, the slowest "
         f"commit of 100 instances took {number(measured.commit * 1000)} ms."
+    )
+    indexed, seconds_each = measured.indexed
+    section.remarks.append(
+        f"{engine}: text search looks at {indexed:,} series, indexed by what the catalogue says of them in "
+        f"{number(seconds_each * 1000)} ms each."
     )
