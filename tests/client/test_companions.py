@@ -106,12 +106,11 @@ def test_rows_of_earlier_downloads_stay(client: Client, old_nbia: Any, held: Any
 
 
 @pytest.mark.parametrize("junk", [b"", b"\xff\xfe\x00", b'"', b"a,b\r\n1,2\r\n"])
-def test_what_is_no_such_table_is_written_anew(
-    client: Client, held: Any, tmp_path: Path, junk: bytes
-) -> None:
+def test_what_is_no_such_table_is_put_aside(client: Client, held: Any, tmp_path: Path, junk: bytes) -> None:
     (tmp_path / "metadata.csv").write_bytes(junk)
     client.download(held.record(), tmp_path, metadata=True).raise_for_failures()
     assert list(rows(tmp_path)) == [held.uid]
+    assert (tmp_path / "metadata.csv.old").read_bytes() == junk
 
 
 def test_a_licence_for_each_collection(client: Client, old_nbia: Any, held: Any, tmp_path: Path) -> None:

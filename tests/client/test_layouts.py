@@ -65,6 +65,7 @@ def test_fetched_skipped_verified_and_repaired_there(
     first.unlink()
     (check,) = verify(tmp_path / LAYOUTS[layout].partition("/")[0]).series
     assert (check.state, check.missing, check.folder) == ("missing", (first.name,), first.parent)
+    assert verify(first.parent).series == (check,)
     assert [(r.action, r.files) for r in repair(first.parent, client).series] == [("files", (first.name,))]
     second.write_bytes(b"damaged")
     first.unlink()

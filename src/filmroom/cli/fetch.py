@@ -145,9 +145,13 @@ def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
             remark(f"note {result.series_instance_uid}: {warning}")
 
 
-def _note_failures(report: DownloadReport, folder: Path, server: str) -> None:
+def _note_failures(report: DownloadReport, chosen: Sequence[OneSeries], folder: Path, server: str) -> None:
     from filmroom.client.companions import note_failures
+    from filmroom.client.sources.base import RemoteSeries, is_address
 
+    # Files named by their addresses are in no list of UIDs.
+    if any(isinstance(each, RemoteSeries) or (isinstance(each, str) and is_address(each)) for each in chosen):
+        return
     listed = note_failures(
         folder.expanduser(),
         server,
@@ -270,7 +274,7 @@ def download(
             )
         server = client.base_url
     _print_report(report, to, fmt)
-    _note_failures(report, to, server)
+    _note_failures(report, chosen, to, server)
     report.raise_for_failures()
 
 

@@ -54,16 +54,19 @@ class Found:
         return tuple(target / self.folder / name for name in (*self.files, *self.unreadable))
 
 
-def find_series(target: Path, wanted: Collection[str] | None = None) -> dict[str, Found]:
-    """Return the series below a folder that have no receipt, by Series Instance UID.
+def find_series(
+    target: Path, wanted: Collection[str] | None = None, *, below: Path | None = None
+) -> dict[str, Found]:
+    """Return the series in a download folder that have no receipt, by Series Instance UID.
 
     Only files that end in ``.dcm`` are looked at. Where one series lies in several folders, the one with most
     files counts.
 
     :param wanted: look only for these; a folder whose first image is of another series is passed over.
+    :param below: look only at and below this folder of it.
     """
     found: dict[str, Found] = {}
-    for folder, names in _folders(target, wanted):
+    for folder, names in _folders(target, wanted, below or target):
         for uid, each in _series_in(target, folder, names, wanted):
             if (wanted is None or uid in wanted) and (
                 uid not in found or len(each.files) > len(found[uid].files)
@@ -72,9 +75,9 @@ def find_series(target: Path, wanted: Collection[str] | None = None) -> dict[str
     return found
 
 
-def _folders(target: Path, wanted: Collection[str] | None) -> Iterator[tuple[str, list[str]]]:
+def _folders(target: Path, wanted: Collection[str] | None, start: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the folders with images that are in no receipt, and the names of these."""
-    for path, folders, names in os.walk(target):
+    for path, folders, names in os.walk(start):
         relative = Path(path).relative_to(target)
         folders[:] = sorted(name for name in folders if is_plain_file_name(name) and not name.startswith("."))
         if not relative.parts and wanted is not None:

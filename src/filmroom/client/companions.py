@@ -55,12 +55,17 @@ def write_metadata(target: Path, uids: Iterable[str], record_of: Callable[[str],
 
 
 def _rows_of(path: Path) -> dict[str, Mapping[str, str]]:
-    """Return the rows of an earlier table; none where it is no such table."""
+    """Return the rows of an earlier table; another one of that name is put aside."""
     try:
-        text = path.read_text("utf-8-sig")
-        return {row[_KEY]: row for row in csv.DictReader(io.StringIO(text, newline="")) if row.get(_KEY)}
-    except (FileNotFoundError, UnicodeDecodeError, csv.Error):
+        table = csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline=""))
+        if table.fieldnames is not None and set(COLUMNS) <= set(table.fieldnames):
+            return {row[_KEY]: row for row in table if row[_KEY]}
+    except FileNotFoundError:
         return {}
+    except (UnicodeDecodeError, csv.Error):
+        pass
+    path.replace(path.with_name(f"{path.name}.old"))
+    return {}
 
 
 def _row(target: Path, receipt: Receipt, record: Series | None) -> dict[str, str]:

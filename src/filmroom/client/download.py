@@ -239,7 +239,7 @@ class Download:
         place, found = planned.place, planned.found
         if found is not None and found.shared:
             place = SeriesPlace(place.target, place.uid)
-        naming = self._naming(planned)
+        naming = self._naming(replace(planned, place=place))
         body = source.body(place.uid, promise)
         transfer = SeriesTransfer(
             body,

@@ -75,12 +75,12 @@ def places(path: Path) -> list[SeriesPlace]:
     path = path.expanduser().absolute()
     for target in path.parents if not (path / STATE).is_dir() else ():
         if (target / STATE).is_dir():
-            below = [place for place in _places_in(target) if place.folder.is_relative_to(path)]
+            below = [place for place in _places_in(target, path) if place.folder.is_relative_to(path)]
             if below:
                 return below
     if not path.is_dir():
         raise NotFound(f"There is no folder {path}.")
-    found = _places_in(path)
+    found = _places_in(path, path)
     if not found:
         raise NotFound(
             f"There is no download in {path}.", advice="Give the folder that `filmroom download --to` wrote."
@@ -88,9 +88,10 @@ def places(path: Path) -> list[SeriesPlace]:
     return found
 
 
-def _places_in(target: Path) -> list[SeriesPlace]:
+def _places_in(target: Path, below: Path) -> list[SeriesPlace]:
     """Return the series with a receipt, those that are arriving, and those that other programs left."""
-    found = {uid: SeriesPlace(target, uid).at(each.folder) for uid, each in find_series(target).items()}
+    left = find_series(target, below=below)
+    found = {uid: SeriesPlace(target, uid).at(each.folder) for uid, each in left.items()}
     uids = {entry.name for entry in target.iterdir() if entry.is_dir() and is_uid(entry.name)}
     if (target / STATE).is_dir():
         for entry in (target / STATE).iterdir():
