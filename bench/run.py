@@ -30,6 +30,7 @@ SECTIONS = (
     "layout",
     "catalog",
     "datacite",
+    "pathology",
 )
 
 

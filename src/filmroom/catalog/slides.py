@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,12 +21,9 @@ from filmroom.model.entities import Location
 from filmroom.model.slides import Slide, SlideCollection, SlideFile
 
 _PAGE = 1_000
-_OF_SLIDE = tuple(name for name in Slide.__dataclass_fields__ if name not in {"collection", "site"})
-_COLUMNS = (
-    *(slide.c[name] for name in _OF_SLIDE),
-    collection.c.name.label("collection"),
-    site.c.name.label("site"),
-)
+_NAMES: dict[str, sa.Column[Any]] = {"collection": collection.c.name, "site": site.c.name}
+_COLUMNS = tuple(_NAMES[name] if name in _NAMES else slide.c[name] for name in Slide.__dataclass_fields__)
+"""In the order of the fields."""
 _WHOLE = slide.join(collection, collection.c.id == slide.c.collection_id).join(
     site, site.c.id == slide.c.site_id
 )
@@ -66,54 +64,36 @@ class Slides:
         self, collection_id: int, visible: VisibleSet, *, offset: int = 0, limit: int = _PAGE
     ) -> list[Slide]:
         """Return slides of a collection, in the order in which they came."""
-        # Found in the index alone, however many are passed over.
-        numbers = (
-            sa.select(slide.c.id)
-            .where(slide.c.collection_id == collection_id, _visible(visible))
-            .order_by(slide.c.id)
-            .offset(offset)
-            .limit(limit)
-        )
-        statement = (
-            sa.select(*_COLUMNS).select_from(_WHOLE).where(slide.c.id.in_(numbers)).order_by(slide.c.id)
-        )
+        values = {"collection": collection_id, "offset": offset, "limit": limit}
         with self._database.reading() as connection:
-            return [Slide(**row) for row in connection.execute(statement).mappings()]
+            return [Slide(*row) for row in connection.execute(_page_statement(visible), values)]
 
     def all(self, visible: VisibleSet) -> Iterator[list[Slide]]:
         """Yield pages of every slide that the viewer may see, by their numbers."""
         last = 0
-        statement = sa.select(*_COLUMNS).select_from(_WHOLE).where(_visible(visible)).order_by(slide.c.id)
+        statement = sa.select(*_COLUMNS).select_from(_WHOLE).where(_visible(visible))
+        statement = statement.order_by(slide.c.id).limit(_PAGE)
         while True:
             with self._database.reading() as connection:
-                rows = connection.execute(statement.where(slide.c.id > last).limit(_PAGE)).mappings().all()
-            if not rows:
+                page = [Slide(*row) for row in connection.execute(statement.where(slide.c.id > last))]
+            if not page:
                 return
-            yield [Slide(**row) for row in rows]
-            last = rows[-1]["id"]
+            yield page
+            last = page[-1].id
 
     def find(self, slide_id: int, visible: VisibleSet) -> Slide:
         """Return one slide. :raises NotFound:"""
         statement = sa.select(*_COLUMNS).select_from(_WHOLE).where(slide.c.id == slide_id, _visible(visible))
         with self._database.reading() as connection:
-            row = connection.execute(statement).mappings().one_or_none()
+            row = connection.execute(statement).one_or_none()
         if row is None:
             raise NotFound(f"There is no slide {slide_id}.")
-        return Slide(**row)
+        return Slide(*row)
 
     def file(self, slide_id: int, visible: VisibleSet) -> SlideFile:
         """Return the file of a slide. :raises NotFound: :raises AgreementRequired:"""
-        statement = (
-            sa.select(*_FILE_COLUMNS, agreement_missing_at(visible, slide.c.site_id).label("missing"))
-            .select_from(
-                slide.join(stored_object)
-                .join(site, site.c.id == slide.c.site_id)
-                .outerjoin(agreement, agreement.c.id == effective_agreement(site.c.collection_id))
-            )
-            .where(slide.c.id == slide_id, _visible(visible))
-        )
         with self._database.reading() as connection:
-            row = connection.execute(statement).one_or_none()
+            row = connection.execute(_file_statement(visible), {"id": slide_id}).one_or_none()
         if row is None:
             raise NotFound(f"There is no slide {slide_id}.")
         if row.missing:
@@ -164,6 +144,37 @@ _WITH_ORIGINALS = sa.select(collection.c.name).select_from(collection.join(slide
 def _visible(visible: VisibleSet) -> sa.ColumnElement[bool]:
     in_scope = slide.c.visibility.in_([sa.literal_column(str(int(code))) for code in visible.scope.value])
     return sa.and_(in_scope, granted_site(slide.c.site_id, visible))
+
+
+# Building a statement costs more than running it: those of lists and tiles are built once.
+
+
+@lru_cache(maxsize=512)
+def _page_statement(visible: VisibleSet) -> sa.Select[Any]:
+    """Slides of a collection; parameters ``collection``, ``offset`` and ``limit``."""
+    # Found in the index alone, however many are passed over.
+    numbers = (
+        sa.select(slide.c.id)
+        .where(slide.c.collection_id == sa.bindparam("collection"), _visible(visible))
+        .order_by(slide.c.id)
+        .offset(sa.bindparam("offset"))
+        .limit(sa.bindparam("limit"))
+    )
+    return sa.select(*_COLUMNS).select_from(_WHOLE).where(slide.c.id.in_(numbers)).order_by(slide.c.id)
+
+
+@lru_cache(maxsize=512)
+def _file_statement(visible: VisibleSet) -> sa.Select[Any]:
+    """Where the file of a slide lies, and whether an agreement stands before it; parameter ``id``."""
+    return (
+        sa.select(*_FILE_COLUMNS, agreement_missing_at(visible, slide.c.site_id).label("missing"))
+        .select_from(
+            slide.join(stored_object)
+            .join(site, site.c.id == slide.c.site_id)
+            .outerjoin(agreement, agreement.c.id == effective_agreement(site.c.collection_id))
+        )
+        .where(slide.c.id == sa.bindparam("id"), _visible(visible))
+    )
 
 
 _FILE_COLUMNS = (

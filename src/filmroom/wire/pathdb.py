@@ -71,10 +71,15 @@ def collections_json(collections: Iterable[SlideCollection]) -> bytes:
 
 def images_json(slides: Iterable[Slide], root: str) -> bytes:
     """Return the answer of ``/listofimages/{tid}``. :param root: the address of :data:`MOUNT_PATH`."""
-    return msgspec.json.encode([_image(slide, root) for slide in slides])
+    quoted: dict[str, str] = {}
+    return msgspec.json.encode([_image(slide, root, quoted) for slide in slides])
 
 
-def _image(slide: Slide, root: str) -> dict[str, Any]:
+def _image(slide: Slide, root: str, quoted: dict[str, str]) -> dict[str, Any]:
+    collection = quoted.get(slide.collection)
+    if collection is None:
+        collection = quoted[slide.collection] = quote(slide.collection, safe="")
+    url = f"{root}/{FILES_PATH}/{slide.id}/{collection}/{quote(slide.name, safe='')}"
     return {
         "nid": _value(slide.id),
         "studyid": _value(slide.collection),
@@ -85,7 +90,7 @@ def _image(slide: Slide, root: str) -> dict[str, Any]:
         "imagedvolumewidth": _value(slide.width),
         "referencepixelphysicalvaluex": _value(slide.pixel_size_x),
         "referencepixelphysicalvaluey": _value(slide.pixel_size_y),
-        "field_wsiimage": [{"url": f"{root}/{file_path(slide.id, slide.collection, slide.name)}"}],
+        "field_wsiimage": [{"url": url}],
         "created": _time(slide.created),
         "changed": _time(slide.changed),
     }
@@ -118,5 +123,5 @@ def _value(value: float | str | None) -> list[dict[str, Any]]:
 
 
 def _time(moment: dt.datetime) -> list[dict[str, Any]]:
-    text = moment.replace(tzinfo=dt.UTC).isoformat(timespec="seconds")
-    return [{"value": text, "format": "Y-m-d\\TH:i:sP"}]
+    # The catalogue's times are naive UTC.
+    return [{"value": moment.isoformat(timespec="seconds") + "+00:00", "format": "Y-m-d\\TH:i:sP"}]

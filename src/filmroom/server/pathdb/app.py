@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -18,6 +19,8 @@ from filmroom.server.pathdb.files import SlideResponse
 from filmroom.server.service import Service
 from filmroom.server.viewers import viewer_of
 from filmroom.wire import pathdb as wire
+
+T = TypeVar("T")
 
 _JSON = "application/json"
 _LARGEST_NUMBER = 2**31 - 1
@@ -71,7 +74,7 @@ class PathDb:
         request.scope[OPERATION_KEY] = "pathdb/file"
         slide_id = path_number(request.path_params["slide_id"])
         viewer = await viewer_of(self._service, request, "optional")
-        file = await slide_file(self._service, request, slide_id, viewer)
+        file = await slide_file(self._service, request, slide_id, viewer, lambda found: found)
         if file.name != request.path_params["name"]:
             raise NotFound("There is no such file.")
         return SlideResponse(self._service, request, slide_id, file, viewer.login)
@@ -104,14 +107,16 @@ class PathDb:
                 return
 
 
-async def slide_file(service: Service, request: Request, slide_id: int, viewer: Viewer) -> SlideFile:
-    """Return the file of a slide that the viewer may have bytes of.
+async def slide_file(
+    service: Service, request: Request, slide_id: int, viewer: Viewer, use: Callable[[SlideFile], T]
+) -> T:
+    """Find the file of a slide that the viewer may have bytes of, and return what is made of it, in a thread.
 
     :raises NotFound: when there is none that it may see. :raises AgreementRequired: with where to accept.
     """
     visible = VisibleSet(viewer, Scope.RETRIEVE)
     try:
-        return await service.in_thread(lambda: service.catalog.slides().file(slide_id, visible))
+        return await service.in_thread(lambda: use(service.catalog.slides().file(slide_id, visible)))
     except AgreementRequired as error:
         error.address = service.root(request) + POLICY_PATH
         raise

@@ -94,9 +94,8 @@ class Tiles:
     async def _look(self, request: Request) -> Shown:
         slide_id = path_number(request.path_params["slide_id"])
         viewer = await viewer_of(self._service, request, "optional")
-        file = await slide_file(self._service, request, slide_id, viewer)
         try:
-            return await self._service.in_thread(lambda: self._room.look(file))
+            return await slide_file(self._service, request, slide_id, viewer, self._room.look)
         except UnusableSlide as error:
             raise NoPicture(str(error)) from None
 
