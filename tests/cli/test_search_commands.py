@@ -53,7 +53,8 @@ class Held:
 
 
 @pytest.fixture(scope="module")
-def held(module_address: ArchiveAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
+def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
+    address = ArchiveAddress.resolve(tmp_path_factory.mktemp("archive"))
     paths = write_phantom(tmp_path_factory.mktemp("phantom"))
     bound = [path for path in paths if path.name.startswith("mr-")]
     for path in bound:
@@ -64,9 +65,9 @@ def held(module_address: ArchiveAddress, tmp_path_factory: pytest.TempPathFactor
         ("Open", [path for path in paths if path not in bound], CC_BY),
         ("Bound", bound, CC_BY_NC),
     ):
-        ingest_paths(module_address, part, IngestOptions(Rules(collection=name, licence=licence), 1))
+        ingest_paths(address, part, IngestOptions(Rules(collection=name, licence=licence), 1))
     uids = {path.name[:2]: str(dcmread(path).SeriesInstanceUID) for path in paths}
-    with running_server(module_address) as url:
+    with running_server(address) as url:
         yield Held(url, uids["ct"], uids["se"], uids["mr"])
 
 
