@@ -29,10 +29,10 @@ class DoiVersions:
         self._writer = writer
         self._page_of = page_of
 
-    def begin(self, doi: str, version: str, *, new_doi: str = "", prefix: str = "") -> DoiRecord:
+    def begin(self, doi: str, version: str, *, new_doi: str = "") -> DoiRecord:
         """Make a draft of the next version, which has everything of a record but its dates.
 
-        :param new_doi: its DOI; default: a generated one under ``prefix``, else under that of the record.
+        :param new_doi: its DOI; default: a generated one under the record's prefix.
         :raises NotFound: :raises NotPermitted: :raises InvalidRecord:
         """
         record = self._dois.get(doi, self._writer)
@@ -49,7 +49,7 @@ class DoiVersions:
             ],
             "relatedIdentifiers": [*relations, _related(_NEWER, record.doi)],
         }
-        change = DoiChange(document, doi=new_doi, prefix=prefix or record.prefix, repository=record.client)
+        change = DoiChange(document, doi=new_doi, prefix=record.prefix, repository=record.client)
         return self._editor.create(self._writer, change)
 
     def renew(self, doi: str, version: str) -> DoiRecord:
@@ -72,11 +72,9 @@ class DoiVersions:
         change = DoiChange({} if issued else {"dates": [*dates, _today("Issued")]}, event="publish")
         published, _ = self._editor.update(self._writer, record.doi, change)
         for relation in _relations(published):
-            inverse = _INVERSES.get(str(relation.get("relationType")))
-            if inverse is not None:
-                self._answer(
-                    bare_doi(str(relation.get("relatedIdentifier"))), _related(inverse, published.doi)
-                )
+            kind, other = _meaning(relation)
+            if kind in _INVERSES:
+                self._answer(other, _related(_INVERSES[kind], published.doi))
         return published
 
     def _answer(self, other: str, relation: Mapping[str, Any]) -> None:
@@ -84,7 +82,7 @@ class DoiVersions:
         try:
             record = self._dois.get(other, self._writer)
             relations = _relations(record)
-            if relation not in relations:
+            if _meaning(relation) not in map(_meaning, relations):
                 change = DoiChange({"relatedIdentifiers": [*relations, relation]})
                 self._editor.update(self._writer, record.doi, change)
         except (NotFound, NotPermitted):
@@ -95,8 +93,12 @@ def _relations(record: DoiRecord) -> list[dict[str, Any]]:
     return list(record.attributes["relatedIdentifiers"])
 
 
+def _meaning(relation: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a relation says: its type and the other's DOI."""
+    return str(relation.get("relationType")), bare_doi(str(relation.get("relatedIdentifier")))
+
+
 def _related(relation: str, doi: str) -> dict[str, str]:
-    # Keys as they are stored, so that the same relation is found again.
     return {"relationType": relation, "relatedIdentifier": doi, "relatedIdentifierType": "DOI"}
 
 
