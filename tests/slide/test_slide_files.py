@@ -133,15 +133,17 @@ def test_what_no_directory_points_to_is_not_copied(tmp_path: Path) -> None:
     assert b"MRN 0000815" not in copy_without_label(path)
 
 
-def test_other_readers_open_a_copy(slide_path: Path, tmp_path: Path) -> None:
-    openslide = pytest.importorskip("openslide")
-    copy = tmp_path / "copy.tiff"
-    copy.write_bytes(copy_without_label(slide_path))
-    with openslide.OpenSlide(copy) as slide, SlideFile(copy) as ours:
-        assert slide.dimensions == (ours.facts.width, ours.facts.height)
-        assert not set(slide.associated_images) & {"label", "macro"}
-        theirs = np.asarray(slide.read_region((64, 64), 0, (128, 128)).convert("RGB"), dtype=int)
-        assert np.abs(theirs - whole(ours)[64:192, 64:192]).max() <= 8
+def test_other_readers_open_a_copy(slide_path: Path) -> None:
+    data = copy_without_label(slide_path)
+    with Image.open(io.BytesIO(data)) as image, SlideFile(io.BytesIO(data)) as ours:  # by libtiff
+        assert image.size == (ours.facts.width, ours.facts.height)
+        assert image.n_frames == len(ours.tiff.pages)
+        theirs = np.asarray(image.convert("RGB"), dtype=int)
+        # Subsampled colours are put between pixels in more than one way.
+        assert np.abs(theirs - whole(ours)).mean() <= 4
+        for frame in range(image.n_frames):
+            image.seek(frame)
+            image.load()
 
 
 def broken(path: Path, change: str) -> bytes:
