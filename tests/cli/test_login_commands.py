@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 from filmroom import Client
 from filmroom.catalog import Catalog
 from filmroom.cli.app import app
-from filmroom.client.credentials import Credentials, find_credentials, save_credentials
+from filmroom.client.credentials import Credentials, find_credentials, forget_credentials, save_credentials
 from filmroom.errors import AccessDenied, FilmroomError, InvalidInput, MissingExtra
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, ingest_paths
@@ -208,6 +208,10 @@ def test_a_login_that_the_keyring_lost(memory: Memory) -> None:
     with pytest.raises(InvalidInput, match="has no login for") as caught:
         Client("http://127.0.0.1:9")
     assert "filmroom login" in caught.value.advice
+    assert (forget_credentials("http://127.0.0.1:9"), forget_credentials("http://127.0.0.1:9")) == (
+        True,
+        False,
+    )
 
 
 def test_a_login_of_the_environment_goes_to_its_server_alone(

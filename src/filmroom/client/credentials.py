@@ -122,8 +122,9 @@ def forget_credentials(root: str) -> bool:
     entry = entries.pop(root, None)
     if entry is None:
         return False
-    if entry.keyring:
-        _ask_keyring("delete_password", root, entry.login or _TOKEN)
+    name = entry.login or _TOKEN
+    if entry.keyring and _ask_keyring("get_password", root, name) is not None:
+        _ask_keyring("delete_password", root, name)
     _write(path, entries)
     return True
 
