@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from filmroom.catalog.doi_terms import orcid_of, ror_of
+from filmroom.model.doi_metadata import StoredAttributes
 from filmroom.model.doi_types import dashed
 from filmroom.model.dois import COUNTS, DoiRecord, DoiState, ImportedFacts
 
@@ -80,7 +81,7 @@ def record_of(row: Any) -> DoiRecord:
         doi=row.doi,
         client=row.client,
         state=DoiState(row.state),
-        attributes=msgspec.json.decode(row.attributes),
+        attributes=StoredAttributes(row.attributes),
         url=row.url,
         source=row.source,
         reason=row.reason,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from filmroom.errors import InvalidInput
 
@@ -77,6 +79,41 @@ STORAGE_NAMES: Mapping[str, str] = {
     "publisher": "publisher",
 }
 """Names of attributes in activities, in their order there."""
+
+
+class StoredAttributes(Mapping[str, Any]):
+    """Metadata from its JSON; a value is decoded when it is asked for, since lists pass most of them on."""
+
+    __slots__ = ("_decoded", "_parts")
+
+    def __init__(self, text: str) -> None:
+        self._parts = _PARTS.decode(text)
+        self._decoded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a value, always the same object."""
+        if name not in self._decoded:
+            self._decoded[name] = msgspec.json.decode(self._parts[name])
+        return self._decoded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names in order."""
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return len(self._parts)
+
+    def __repr__(self) -> str:
+        """Return the metadata as a dictionary is shown."""
+        return repr(dict(self))
+
+    def encoded(self, name: str) -> msgspec.Raw:
+        """Return a value as JSON."""
+        return self._parts[name]
+
+
+_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def complete(attributes: Attributes) -> dict[str, Any]:

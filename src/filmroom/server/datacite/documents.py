@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from filmroom.model.doi_metadata import Attributes, StoredAttributes
 from filmroom.model.dois import OVER_TIME, RELATION_LISTS, DoiRecord, ShownDoi
 from filmroom.server.datacite.calls import Parameters
 
@@ -88,17 +91,17 @@ class Shape:
         if self.detail:
             made["prefix"] = record.prefix
             made["suffix"] = record.suffix
-        for name, value in record.attributes.items():
-            if name == "contentUrl":
-                continue
-            made[name] = value
+        attributes = record.attributes
+        for name in attributes:
+            made[name] = _as_it_is(attributes, name)
             if name == "identifiers" and self.detail:
-                made["alternateIdentifiers"] = [_alternate(each) for each in value]
-        self._reshape(made)
+                made["alternateIdentifiers"] = [_alternate(each) for each in attributes[name]]
+        made.pop("contentUrl")
+        self._reshape(made, attributes)
         if self.detail:
             made["xml"] = None if record.xml is None else base64.b64encode(record.xml).decode()
         made["url"] = record.url
-        made["contentUrl"] = record.attributes["contentUrl"]
+        made["contentUrl"] = _as_it_is(attributes, "contentUrl")
         made["metadataVersion"] = record.metadata_version
         made["schemaVersion"] = record.schema_version
         made["source"] = record.source
@@ -112,12 +115,13 @@ class Shape:
         self._times(made, record)
         return made
 
-    def _reshape(self, made: Json) -> None:
-        if not self.publisher and made["publisher"] is not None:
-            made["publisher"] = made["publisher"].get("name")
+    def _reshape(self, made: Json, attributes: Attributes) -> None:
+        if not self.publisher and attributes["publisher"] is not None:
+            made["publisher"] = attributes["publisher"].get("name")
         if not self.affiliation:
             for people in ("creators", "contributors"):
-                made[people] = [_with_names_alone(person) for person in made[people]]
+                if _has_affiliations(made[people]):
+                    made[people] = [_with_names_alone(person) for person in attributes[people]]
         if self.composite:
             for name in _LEFT_OUT_OF_COMPOSITE:
                 made.pop(name)
@@ -144,6 +148,15 @@ class Shape:
             others = shown.relations.get(name, ())
             made[name] = {"data": [{"id": each, "type": "dois"} for each in others]}
         return made
+
+
+def _as_it_is(attributes: Attributes, name: str) -> Any:
+    """Return a value to be shown: as the JSON that it is stored as, where it comes from there."""
+    return attributes.encoded(name) if isinstance(attributes, StoredAttributes) else attributes[name]
+
+
+def _has_affiliations(people: Any) -> bool:
+    return not isinstance(people, msgspec.Raw) or b'"affiliation":[{' in bytes(people)
 
 
 def _alternate(identifier: Mapping[str, Any]) -> Json:
