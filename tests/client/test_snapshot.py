@@ -426,6 +426,29 @@ def test_a_failing_server_leaves_the_old_one(served: Served, old_nbia: Any) -> N
     assert served.file.read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ImageCount": 10**30},
+        {"SeriesDescription": "\\ud800"},
+        {"SeriesInstanceUID": None},
+        {"StudyDate": "x"},
+    ],
+)
+def test_a_hostile_server(old_nbia: Any, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    row = {
+        "Collection": "A",
+        "PatientId": "P",
+        "StudyInstanceUID": "1.1",
+        "SeriesInstanceUID": "1.2",
+        **wrong,
+    }
+    old_nbia.table = json.dumps([row]).replace("\\\\ud800", "\\ud800").encode()
+    with Client(old_nbia.url, retry=HASTY) as client, pytest.raises(errors.BadAnswer):
+        client.sync(tmp_path / "snapshot.sqlite")
+    assert not (tmp_path / "snapshot.sqlite").exists()
+
+
 def test_two_at_once(served: Served) -> None:
     def again(now: SyncProgress) -> None:
         with served.client() as other, pytest.raises(errors.ArchiveInUse):

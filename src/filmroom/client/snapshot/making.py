@@ -35,7 +35,7 @@ from filmroom.client.snapshot.tables import (
     Row,
     Table,
 )
-from filmroom.errors import ArchiveInUse, InvalidInput, NotFound
+from filmroom.errors import ArchiveInUse, BadAnswer, InvalidInput, NotFound
 from filmroom.file_lock import try_lock_file
 
 _RESUMED_WITHIN = dt.timedelta(days=1)
@@ -108,8 +108,10 @@ class Making:
         self._connection.execute("BEGIN")
         try:
             yield self._connection
-        except BaseException:
+        except BaseException as error:
             self._connection.execute("ROLLBACK")
+            if isinstance(error, OverflowError | UnicodeError):
+                raise BadAnswer(f"The server sent a value that cannot be kept: {error}.") from error
             raise
         self._connection.execute("COMMIT")
 

@@ -30,7 +30,7 @@ from filmroom.client.snapshot.file import (
 from filmroom.client.snapshot.making import CollectionRows, Making, locked
 from filmroom.client.snapshot.tables import PATIENTS, SERIES, STUDIES, Row
 from filmroom.client.steps import Request
-from filmroom.errors import AccessDenied, NotFound
+from filmroom.errors import AccessDenied, BadAnswer, NotFound
 from filmroom.model import queries as q
 from filmroom.wire.decode import decode
 from filmroom.wire.operation import Operation, encode_params
@@ -165,11 +165,16 @@ class Sync:
         """Yield the rows of a list as they come, some thousands at a time.
 
         :raises TransientFailure: when the connection breaks.
+        :raises BadAnswer: when a row does not say what it is of.
         """
         assert operation.view is not None  # noqa: S101 - a table of the API
+        identifier = operation.view.columns[0].source
         with self._connection.stream(operation.path, encode_params(operation, query)) as response:
             for part in json_parts(response.iter_bytes()):
-                yield decode(operation.view, part)
+                rows = decode(operation.view, part)
+                if any(row[identifier] is None for row in rows):
+                    raise BadAnswer(f"A row of {operation.name} has no {operation.view.columns[0].name}.")
+                yield rows
 
     def _rows(self, operation: Operation, query: q.Query) -> list[dict[str, Any]]:
         return [row for some in self._streamed(operation, query) for row in some]
