@@ -103,10 +103,10 @@ def _walk(section: Section, server: Server) -> list[str]:
     seconds, cpu = time.perf_counter() - began, server.cpu() - before
     assert len(set(dois)) == page["meta"]["total"]
     section.ratio("DOI records by cursor, pages of 1000", len(dois) / seconds, "/s", gate=5_000)
-    growth = peaks[-1] - peaks[len(peaks) // 4]
+    peak, growth = number(peaks[-1]), number(max(peaks[-1] - peaks[len(peaks) // 4], 0))
     section.remarks.append(
         f"The walk of {len(dois):,} records took {seconds:.1f} s, {cpu:.1f} s of them CPU of the server;"
-        f" its peak memory was {number(peaks[-1])} MiB, {number(max(growth, 0))} MiB more than after a quarter of it."
+        f" its peak memory was {peak} MiB, {growth} MiB more than after a quarter of it."
     )
     return dois
 

@@ -1,17 +1,15 @@
 """What a client of DataCite sees of a mirror, against DataCite's own records and answers beside the checkout.
 
 The tests are named after the items of the acceptance list. Where the records are missing they are skipped;
-``test_datacite_lists`` and ``test_doi_queries`` hold the same rules with records of their own.
+``test_datacite_lists`` and ``test_doi_queries`` hold the same rules with records of their own. Item 11 is in
+``test_tcia_utils`` and ``test_datacite_write``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +22,7 @@ from filmroom.server.datacite.calls import DataCiteOptions
 from filmroom.settings import ArchiveAddress
 from filmroom.testing.live import running_server
 
-TCIA_UTILS = os.environ.get("TCIA_UTILS_PYTHON") or (sys.executable if find_spec("tcia_utils") else "")
+pytestmark = pytest.mark.shared
 ALL = "?client-id=nihnci.tcia"
 
 
@@ -232,29 +230,3 @@ def test_members_as_datacite_shows_them(mirror: Mirror) -> None:
     for path, name in (("/clients/tciar", "client"), ("/providers/tciar", "provider")):
         assert same(mirror.json(path), mirror.expected(name))
     assert same(mirror.json("/prefixes/10.7937"), mirror.expected("prefix"))
-
-
-_TCIA_UTILS = """
-import json, sys
-import requests
-theirs = requests.get
-def ours(address, **options):
-    return theirs(address.replace("https://api.datacite.org", sys.argv[1] + "/datacite"), **options)
-requests.get = ours
-from tcia_utils import datacite
-frame = datacite.getDoi()
-derived = datacite.getDerivedDois("10.7937/K9/TCIA.2015.LO9QL9SX") if len(sys.argv) > 2 else None
-print(json.dumps({"rows": frame.to_dict("records"), "derived": str(derived)}, default=str))
-"""
-
-
-@pytest.mark.skipif(not TCIA_UTILS, reason="tcia_utils is not installed, nor does TCIA_UTILS_PYTHON name it")
-def test_item_11_tcia_utils_runs_unchanged(mirror: Mirror, run_client: Any, tmp_path: Path) -> None:
-    found = run_client(TCIA_UTILS, _TCIA_UTILS, mirror.url, folder=tmp_path)
-    expected = mirror.expected("list-default")
-    assert [row["DOI"] for row in found["rows"]] == ids(expected)
-    first, attributes = found["rows"][0], expected["data"][0]["attributes"]
-    assert first["Identifier"] == attributes["identifiers"][0]["identifier"]
-    assert (first["Title"], first["Version"]) == (attributes["titles"][0]["title"], attributes["version"])
-    assert first["ViewCount"] == attributes["viewCount"]
-    assert "IsCitedBy: 10.1371/journal.pone.0025451" in first["Related"]

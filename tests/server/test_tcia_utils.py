@@ -6,11 +6,13 @@ is, or where TCIA_UTILS_PYTHON names an interpreter that has it.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import os
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,12 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
+from filmroom.catalog import Catalog
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, ingest_paths
+from filmroom.model.doi_import import records_from_json
 from filmroom.settings import ArchiveAddress
+from filmroom.testing.doi_records import doi_records
 from filmroom.testing.live import running_server
 
 PYTHON = os.environ.get("TCIA_UTILS_PYTHON") or (sys.executable if find_spec("tcia_utils") else "")
@@ -112,3 +117,36 @@ def test_tcia_utils_finds_what_segmentations_refer_to(
         study.RTReferencedSeriesSequence[0].SeriesInstanceUID,
         read[2].ReferencedSeriesSequence[0].SeriesInstanceUID,
     ]
+
+
+_DOIS = """
+import json, sys
+import requests
+theirs = requests.get
+def ours(address, **options):
+    return theirs(address.replace("https://api.datacite.org", sys.argv[1] + "/datacite"), **options)
+requests.get = ours
+from tcia_utils import datacite
+print(json.dumps(datacite.getDoi().to_dict("records"), default=str))
+"""
+
+
+def test_dois_of_a_mirror(
+    archive_address: ArchiveAddress, tmp_path: Path, run_client: Callable[..., Any]
+) -> None:
+    """Its module for DataCite, with our address for theirs."""
+    documents = list(doi_records(30))
+    moment = dt.datetime(2026, 1, 1)
+    with Catalog.create(archive_address.database_url) as catalog:
+        records = [record for each in documents for record in records_from_json(each, moment)]
+        catalog.dois().import_many(records, actor="test")
+    with running_server(archive_address) as url:
+        rows = {row["DOI"]: row for row in run_client(PYTHON, _DOIS, url, folder=tmp_path)}
+    assert len(rows) == len(documents)
+    for document in documents:
+        attributes = document["data"]["attributes"]
+        row = rows[document["data"]["id"]]
+        assert row["Identifier"] == attributes["identifiers"][0]["identifier"]
+        assert (row["Title"], row["Version"]) == (attributes["titles"][0]["title"], attributes["version"])
+        assert (row["URL"], row["ViewCount"]) == (attributes["url"], attributes["viewCount"])
+        assert row["Rights"] == "; ".join(each["rights"] for each in attributes["rightsList"])
