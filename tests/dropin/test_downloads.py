@@ -56,6 +56,22 @@ def test_every_kind_of_input(turned: Any, here: Path) -> None:
         assert len(pd.read_csv(f"meta {number}.csv")) == 2
 
 
+def test_a_folder_of_tcia_utils_is_not_fetched_again(
+    turned: Any, here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = here / "tciaDownload" / turned.ct
+    folder.mkdir(parents=True)
+    for number, data in enumerate(turned.files[turned.ct], 1):
+        (folder / f"1-{number:02}.dcm").write_bytes(data)
+    kept = folder / "1-01.dcm"
+    kept_since = kept.stat().st_ino
+    (folder / "1-24.dcm").write_bytes(turned.files[turned.ct][23][:-10])  # cut off, which it never noticed
+    nbia.downloadSeries([turned.ct], input_type="list")
+    assert contents(folder.glob("*.dcm")) == sorted(turned.files[turned.ct])
+    assert kept.stat().st_ino == kept_since
+    assert verify(here / "tciaDownload").ok
+
+
 def test_number_counts_what_is_new(turned: Any, here: Path) -> None:
     nbia.downloadSeries(turned.public, 1, input_type="list")
     (first,) = (path.name for path in (here / "tciaDownload").iterdir() if path.name[0] != ".")
