@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import random
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -24,33 +20,11 @@ from filmroom.net.retry import RetryPolicy
 from filmroom.testing.faults import FaultyRelay, Schedule
 from filmroom.testing.gen3 import DataCommons, running_app, running_gen3
 from filmroom.testing.services import PUBLIC_BUCKET, S3Server
+from filmroom.testing.slices import dicom_file
 
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)
 NOBODY = "http://127.0.0.1:9"
 """The client's server: no source but it may be asked."""
-
-
-def dicom_file(series_uid: str, number: int, side: int = 400) -> bytes:
-    """Return one CT slice, not compressible."""
-    data = Dataset()
-    data.SOPClassUID = CTImageStorage
-    data.SOPInstanceUID = f"{series_uid}.{number}"
-    data.Modality = "CT"
-    data.PatientID = "P1"
-    data.StudyInstanceUID = "1.2.3"
-    data.SeriesInstanceUID = series_uid
-    data.InstanceNumber = number
-    data.Rows = data.Columns = side
-    data.BitsAllocated = data.BitsStored = 16
-    data.HighBit, data.PixelRepresentation, data.SamplesPerPixel = 15, 0, 1
-    data.PhotometricInterpretation = "MONOCHROME2"
-    data.PixelData = random.Random(number).randbytes(side * side * 2)
-    data["PixelData"].VR = "OW"
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    sink = io.BytesIO()
-    data.save_as(sink, enforce_file_format=True)
-    return sink.getvalue()
 
 
 @dataclass
@@ -104,7 +78,9 @@ UID = "1.2.826.0.1.3680043.10.999.77"
 
 
 def made(count: int = 3) -> dict[str, bytes]:
-    return {f"{uuid.UUID(int=number)}.dcm": dicom_file(UID, number) for number in range(1, count + 1)}
+    return {
+        f"{uuid.UUID(int=number)}.dcm": dicom_file(UID, number, 320_000) for number in range(1, count + 1)
+    }
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +100,7 @@ def public_bucket(s3: S3Server) -> Iterator[str]:
         for key, data in made().items():
             put(store, f"{_FOLDER}/{key}", data)
         for number in (1, 2, 3):
-            put(store, f"{IN_INDEX_FOLDER}/{uuid.UUID(int=number)}.dcm", dicom_file(IN_INDEX, number, 64))
+            put(store, f"{IN_INDEX_FOLDER}/{uuid.UUID(int=number)}.dcm", dicom_file(IN_INDEX, number, 8192))
         put(store, f"{_FOLDER}-and-more/other.dcm", b"of another series")
         yield name
 
@@ -199,6 +175,8 @@ def drs_zip(gen3: DataCommons, tmp_path: Path) -> Iterator[Place]:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.mkdir("series")
+        archive.writestr("series/LICENSE", "Data under CC BY 4.0.")
+        archive.writestr("series/md5hashes.csv", "Filename,MD5Hash\n")
         for name, data in made().items():
             archive.writestr(f"series/{name}", data)
     with FaultyRelay(gen3.url) as relay:
@@ -219,7 +197,3 @@ def drs_zip(gen3: DataCommons, tmp_path: Path) -> Iterator[Place]:
 def place(request: pytest.FixtureRequest) -> Place:
     found: Place = request.getfixturevalue(request.param)
     return found
-
-
-def md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from filmroom.client.sources.base import RemoteSeries
 from filmroom.errors import AccessDenied, BadAnswer, InvalidInput, NotFound
 from filmroom.net.retry import RetryPolicy
 from filmroom.testing.gen3 import running_app
+from filmroom.testing.slices import dicom_file
 
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)
 NOBODY = "http://127.0.0.1:9"
@@ -116,6 +119,22 @@ def test_a_changed_file_is_not_continued(site: Site, tmp_path: Path) -> None:
         again = fetched(tmp_path, f"{relay.url}/plain.svs")
     assert again.status == "ok", again.error
     assert (again.path / "plain.svs").read_bytes() == CONTENT[::-1]
+
+
+def test_an_archive_at_an_address(site: Site, tmp_path: Path) -> None:
+    """As a series that is asked of a server by its address: no name ends in ``.zip``."""
+    uid = "1.2.826.0.1.3680043.10.999.5"
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for number in (1, 2):
+            archive.writestr(f"1-{number}.dcm", dicom_file(uid, number, 2048))
+    site.content = sink.getvalue()
+    result = fetched(tmp_path, f"{site.url}/getImage.svs?SeriesInstanceUID={uid}", uid=uid)
+    assert result.status == "ok", result.error
+    assert sorted(path.name for path in result.path.iterdir()) == ["1-1.dcm", "1-2.dcm"]
+    # Of unknown content it stays what it is.
+    result = fetched(tmp_path, f"{site.url}/plain.svs")
+    assert [path.name for path in result.path.iterdir()] == ["plain.svs"]
 
 
 def test_two_files_of_one_name(site: Site, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class Sources:
         """
         if self._uses_index:
             uids = (_uid(each) for each in series if not isinstance(each, RemoteSeries))
-            self._found = find_series(uids)
+            self._found.update(find_series(uid for uid in uids if uid not in self._found))
         nameless = [each for each in series if isinstance(each, RemoteSeries) and each.is_folder]
         if not nameless:
             return list(series)

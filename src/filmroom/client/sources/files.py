@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from filmroom.client.intake import NOT_IMAGES
 from filmroom.client.journal import Arrival, Source
 from filmroom.client.layout import SeriesPlace
 from filmroom.client.sources.base import (
@@ -65,7 +67,7 @@ class FilesBody:
         self._order = list(files)
         self._get = get
         self._identified = identified
-        self._archived = archived and len(files) == 1 and files[0].name.lower().endswith(".zip")
+        self._archived = archived and len(files) == 1
         self._reader = FileReader(self._order)
 
     @property
@@ -135,6 +137,8 @@ class FilesBody:
             if part.start != start or (file.size is not None and part.total not in {None, file.size}):
                 raise BadAnswer(f"{self.root} sent bytes from {part.start} where {start} were asked for.")
             return start
+        if start and not file.checksums and (etag is None or etag != file.etag):
+            raise BadAnswer(f"{self.root} does not say whether {file.name} is still the same.")
         if file.size is not None and length.isascii() and length.isdigit() and int(length) != file.size:
             raise BadAnswer(f"{file.name} of {self.root} has {length} bytes instead of {file.size}.")
         return 0
@@ -151,10 +155,11 @@ class FilesBody:
         :raises DigestMismatch: when a file is not what the source says.
         """
         remarks = self._proved(place, arrival)
-        if self._archived:
+        if self._archived and zipfile.is_zipfile(place.files / arrival.arrived[0].name):
             arrival = unpacked(place, arrival)
-        promise = Promise(len(arrival.arrived), sum(each.size for each in arrival.arrived))
-        digests = {arrived.name: arrived.md5 for arrived in arrival.arrived}
+        images = [each for each in arrival.arrived if each.name not in NOT_IMAGES]
+        promise = Promise(len(images), sum(each.size for each in images))
+        digests = {each.name: each.md5 for each in images}
         return Delivery(arrival, promise, digests, self._identified, remarks)
 
     def _proved(self, place: SeriesPlace, arrival: Arrival) -> tuple[str, ...]:
@@ -174,6 +179,10 @@ class FilesBody:
         if not unproven:
             return ()
         return (f"{self.root} tells no checksum of {unproven} files: only their sizes were compared.",)
+
+
+def _names_archive(files: Sequence[RemoteFile]) -> bool:
+    return files[0].address.startswith("drs://") and files[0].name.lower().endswith(".zip")
 
 
 class FileService(Protocol):
@@ -227,7 +236,7 @@ class FilesSource:
             self._service.get,
             policy=self._service.policy,
             identified=self._series.series_instance_uid is not None,
-            archived=self._series.series_instance_uid is not None or self.api == "drs",
+            archived=self._series.series_instance_uid is not None or _names_archive(files),
         )
 
     def digest(self, sop_instance_uid: str) -> str:
