@@ -37,7 +37,8 @@ ALLOWED: dict[str, set[str]] = {
     "nbia": {"dropin"},
     "nbia_v4": {"dropin", "nbia"},
     "utils": {"dropin"},
-    "server": {"model", "dicom", "wire", "net", "catalog", "store", "ingest", "upkeep", "render", "slide"} | BASIS,
+    "server": {"model", "dicom", "wire", "net", "catalog", "store", "ingest", "upkeep", "render", "slide"}
+    | BASIS,
 }
 ANYTHING = {"cli", "testing", "__init__"}
 HEAVY = (
