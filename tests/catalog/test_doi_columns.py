@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from filmroom.catalog import Catalog
-from filmroom.catalog.doi_columns import LABELS, NUMBERS, SINGLE, Columns, KeptColumns, tick_of
+from filmroom.catalog.doi_columns import LABELS, NUMBERS, SINGLE, Columns, KeptColumns
 from filmroom.catalog.doi_facets import FACETS, facets_of
 from filmroom.catalog.doi_keys import either
+from filmroom.catalog.doi_write import tick_of
 from filmroom.model.doi_import import records_from_json
 from filmroom.model.dois import DoiRecord, DoiState
 from filmroom.testing.doi_records import doi_records

@@ -640,3 +640,15 @@ def test_what_is_listed_of_everything_holds_nothing_secret(archive: Archive) -> 
         assert "Secretword of findable" in text
         assert "Secretword of draft" not in text
         assert "Secretword of registered" not in text
+
+
+def test_looks_at_a_page_are_counted_but_for_robots(archive_address: ArchiveAddress, fetch: Any) -> None:
+    with Catalog.create(archive_address.database_url) as catalog:
+        catalog.dois().put(own_record("findable", DoiState.FINDABLE), actor="jane")
+        with running_server(archive_address) as url:
+            for agent in ("Mozilla/5.0 (X11)", "Googlebot/2.1", "curl/8", "Mozilla/5.0 (Macintosh)"):
+                assert fetch(url, "/doi/10.5072/findable", User_Agent=agent).status == 200
+            assert fetch(url, "/doi/10.5072/findable").status == 200
+            assert fetch(url, "/doi/10.5072/findable", "HEAD", User_Agent="Mozilla/5.0").status == 200
+        # What waits is written before the server ends.
+        assert catalog.dois().shown("10.5072/findable").counts["viewCount"] == 2

@@ -17,7 +17,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from filmroom.catalog.doi_keys import Keys
-from filmroom.catalog.schema_dois import doi, doi_clock
+from filmroom.catalog.schema_dois import doi
 
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Texts = np.ndarray[Any, np.dtype[np.object_]]
@@ -201,11 +201,6 @@ class KeptColumns:
                 self._columns = self._columns.with_newer(Columns.of(rows))
                 self._tick = tick
             return self._columns
-
-
-def tick_of(connection: sa.Connection) -> int:
-    """Return the time of the clock of records."""
-    return int(connection.execute(sa.select(doi_clock.c.tick)).scalar_one())
 
 
 def _numbers(values: Iterable[int | None]) -> Numbers:

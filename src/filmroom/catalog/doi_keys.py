@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 Keys = np.ndarray[Any, np.dtype[np.int64]]
 
+_OF_AN_ENTRY = 2_000  # keys whose room an entry takes at least: its name may be a long query
 NOTHING: Keys = np.empty(0, np.int64)
 
 
@@ -54,8 +55,8 @@ class KeptKeys:
         if known is not None:
             return known
         found = find()
-        if self._size + len(found) > self._most:
+        if self._size + len(found) + _OF_AN_ENTRY > self._most:
             self._found, self._size = {}, 0
         self._found[name] = found
-        self._size += len(found) + 1
+        self._size += len(found) + _OF_AN_ENTRY
         return found

@@ -15,13 +15,14 @@ import numpy as np
 import sqlalchemy as sa
 
 from filmroom.catalog.database import Database, among, time_limit
-from filmroom.catalog.doi_columns import Columns, KeptColumns, Numbers, milliseconds, tick_of
+from filmroom.catalog.doi_columns import Columns, KeptColumns, Numbers, milliseconds
 from filmroom.catalog.doi_evaluation import Evaluation
 from filmroom.catalog.doi_facets import facets_of
 from filmroom.catalog.doi_fields import keyword, kind_of
 from filmroom.catalog.doi_keys import KeptKeys, Keys, both, keys_of
 from filmroom.catalog.doi_query import parsed
 from filmroom.catalog.doi_relevance import scores
+from filmroom.catalog.doi_write import tick_of
 from filmroom.catalog.dois import ANYBODY, clients_with_records, shown_rows, visible_dois
 from filmroom.catalog.schema_dois import doi, doi_posting, doi_term
 from filmroom.model.doi_directory import DoiDirectory

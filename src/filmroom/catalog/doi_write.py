@@ -177,6 +177,11 @@ def _index(connection: sa.Connection, terms: dict[int, Terms]) -> None:
         )
 
 
+def tick_of(connection: sa.Connection) -> int:
+    """Return the time of the clock of records."""
+    return int(connection.execute(sa.select(doi_clock.c.tick)).scalar_one())
+
+
 def next_tick(connection: sa.Connection) -> int:
     """Move the clock of records on by one; return its time."""
     statement = sa.update(doi_clock).values(tick=doi_clock.c.tick + 1).returning(doi_clock.c.tick)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from filmroom.catalog import doi_links
 from filmroom.catalog.database import Database, chunks, insert_or_add
 from filmroom.catalog.doi_rows import counts_of, record_of
-from filmroom.catalog.doi_write import check, erase, next_tick, stored_records, write_records
+from filmroom.catalog.doi_write import check, erase, stored_records, tick_of, write_records
 from filmroom.catalog.schema_dois import doi, doi_document, doi_usage
 from filmroom.catalog.write import now
 from filmroom.errors import InvalidInput, NotFound
@@ -134,9 +134,12 @@ class Dois:
             erase(connection, key, record, actor)
 
     def count_views(self, views: dict[str, int]) -> None:
-        """Add to how often the pages of the archive's own records were looked at, by DOI."""
+        """Add to how often the pages of the archive's own records were looked at, by DOI.
+
+        The clock stands still: what lists are sorted by follows with the next change of any record.
+        """
         moment = now()
-        with self._database.writing() as connection:
+        with self._database.writing(in_turn=False) as connection:
             found = connection.execute(
                 sa.select(doi.c.doi, doi.c.id)
                 .select_from(doi.join(doi_document))
@@ -144,7 +147,7 @@ class Dois:
             ).all()
             if not found:
                 return
-            tick = next_tick(connection)
+            tick = tick_of(connection) + 1
             insert_or_add(
                 connection,
                 doi_usage,

@@ -134,6 +134,13 @@ class DoiActivity:
     changes: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class DoiView:
+    """Somebody looked at the page of a DOI."""
+
+    doi: str
+
+
 def normal_doi(text: str) -> str:
     """Return a DOI in the one form that is compared: lower case, without resolver or ``doi:``.
 

@@ -1,15 +1,19 @@
-"""Who downloaded what, and which shared lists were used: records gathered for at most a second and written in
-one transaction."""
+"""Who downloaded what, which lists were used, which pages of DOIs looked at.
+
+Records are gathered for at most a second and written in one transaction.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from filmroom.model.dois import DoiView
 from filmroom.model.entities import Download
 from filmroom.model.lists import ListUse
 from filmroom.server.logs import get_logger
@@ -17,11 +21,21 @@ from filmroom.server.logs import get_logger
 _log = get_logger("filmroom.audit")
 
 
+Record = Download | ListUse | DoiView
+
+
 class ListLedger(Protocol):
     """The part of the catalogue that counts uses of shared lists."""
 
     def record_uses(self, uses: Sequence[ListUse]) -> None:
         """Count uses in one transaction."""
+
+
+class ViewLedger(Protocol):
+    """The part of the catalogue that counts looks at pages of DOIs."""
+
+    def count_views(self, views: dict[str, int]) -> None:
+        """Count looks in one transaction."""
 
 
 class DownloadLedger(Protocol):
@@ -32,6 +46,9 @@ class DownloadLedger(Protocol):
 
     def lists(self) -> ListLedger:
         """Return where uses of shared lists are counted."""
+
+    def dois(self) -> ViewLedger:
+        """Return where looks at pages of DOIs are counted."""
 
 
 class Audit:
@@ -51,7 +68,7 @@ class Audit:
         self._ledger = ledger
         self._interval = interval
         self._patience = patience
-        self._waiting: queue.Queue[Download | ListUse] = queue.Queue(capacity)
+        self._waiting: queue.Queue[Record] = queue.Queue(capacity)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="filmroom-audit", daemon=True)
 
@@ -59,7 +76,7 @@ class Audit:
         """Begin to write."""
         self._thread.start()
 
-    def record(self, record: Download | ListUse) -> None:
+    def record(self, record: Record) -> None:
         """Hand over one record; never blocks."""
         try:
             self._waiting.put_nowait(record)
@@ -81,8 +98,11 @@ class Audit:
                 self._write(downloads, partial(self._ledger.record_downloads, downloads))
             if uses:
                 self._write(uses, partial(_count_uses, self._ledger, uses))
+            views = [each for each in batch if isinstance(each, DoiView)]
+            if views:
+                self._write(views, partial(_count_views, self._ledger, views))
 
-    def _gather(self) -> list[Download | ListUse]:
+    def _gather(self) -> list[Record]:
         try:
             batch = [self._waiting.get(timeout=0.1)]
         except queue.Empty:
@@ -95,7 +115,7 @@ class Audit:
                 break
         return batch
 
-    def _write(self, batch: Sequence[Download | ListUse], write: Callable[[], None]) -> None:
+    def _write(self, batch: Sequence[Record], write: Callable[[], None]) -> None:
         pause, closed_at = 0.1, None
         while True:
             try:
@@ -121,8 +141,15 @@ def _count_uses(ledger: DownloadLedger, uses: list[ListUse]) -> None:
     ledger.lists().record_uses(uses)
 
 
-def _give_up(records: Sequence[Download | ListUse], reason: str) -> None:
+def _count_views(ledger: DownloadLedger, views: list[DoiView]) -> None:
+    ledger.dois().count_views(Counter(view.doi for view in views))
+
+
+def _give_up(records: Sequence[Record], reason: str) -> None:
     for record in records:
+        if isinstance(record, DoiView):
+            _log.error("look at a page not counted", reason=reason, doi=record.doi)
+            continue
         if isinstance(record, ListUse):
             _log.error("use of a list not counted", reason=reason, list=record.list_id)
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import AsyncIterator, Iterator
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from filmroom.errors import NotFound
 from filmroom.model.access import VisibleSet
 from filmroom.model.doi_datasets import short_name_of
-from filmroom.model.dois import DoiRecord
+from filmroom.model.dois import DoiRecord, DoiView
 from filmroom.model.queries import FindCollections, FindManifestSeries
 from filmroom.server.datacite.conversions import as_travelling
 from filmroom.server.endpoint import OPERATION_KEY, REQUEST_ID_KEY
@@ -23,6 +24,8 @@ from filmroom.wire.manifest import manifest_lines
 from filmroom.wire.operation import MANIFEST
 
 _AT_ONCE = 1_000
+# What calls itself so is no reader; what does not call itself anything neither.
+_ROBOT = re.compile(r"bot|crawl|spider|slurp|curl|wget|python|java/|go-http|scan|monitor|preview", re.I)
 
 
 class LandingPages:
@@ -38,6 +41,8 @@ class LandingPages:
             landing = await self._service.in_thread(lambda: self._landing(request))
             if request.query_params.get("format") == "tcia":
                 return self._manifest(landing)
+            if request.method == "GET" and not _ROBOT.search(request.headers.get("user-agent", "bot")):
+                self._service.audit.record(DoiView(landing.record.doi.lower()))
             headers = {**PAGE_HEADERS, "Link": link_headers(landing)}
             return HTMLResponse(landing_page(landing), headers=headers)
         except Exception as error:  # noqa: BLE001 - the table of errors decides, and logs what it must
