@@ -67,3 +67,42 @@ def test_files(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(InvalidInput, match="cannot be read"):
             read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "series", "remote"),
+    [
+        ("drs_uri\ndrs://h/1\n", (), [(("drs://h/1",), None)]),
+        (
+            "SeriesInstanceUID,drs_uri\n1.2,drs://h/1\n3.4,\n1.2,drs://h/2\n",
+            ("3.4",),
+            [(("drs://h/1", "drs://h/2"), "1.2")],
+        ),
+        (
+            "SeriesInstanceUID\timageUrl\n1.2\thttps://x/y.svs\n\thttps://x/z.svs?a=b\n",
+            ("1.2",),
+            [(("https://x/z.svs?a=b",), None)],
+        ),
+        (
+            "# portal\ncp s3://b/x/* .\ns5cmd --no-sign-request sync 's3://b/y/*' out\ncp s3://b/x/* .\n",
+            (),
+            [(("s3://b/x/*",), None), (("s3://b/y/*",), None)],
+        ),
+        ("1.2\nhttps://x/a.dcm\n", ("1.2",), [(("https://x/a.dcm",), None)]),
+    ],
+)
+def test_series_that_are_named_by_addresses(
+    text: str, series: tuple[str, ...], remote: list[tuple[tuple[str, ...], str | None]]
+) -> None:
+    manifest = parse_manifest(text.encode())
+    assert manifest.series == series
+    assert [(each.addresses, each.series_instance_uid) for each in manifest.remote] == remote
+
+
+def test_addresses_that_are_none_are_told_with_their_line() -> None:
+    for text in ("name,drs_uri\na,drs://h/1\nb,ftp://h/2\n", "name,imageUrl\na,https://x/1\nb,me\n"):
+        with pytest.raises(InvalidInput, match="Line 3"):
+            parse_manifest(text.encode())
+    with pytest.raises(InvalidInput) as caught:
+        parse_manifest(b"name,imageUrl\na,ftp://x/1?sig=secret\n")
+    assert "secret" not in str(caught.value)

@@ -131,7 +131,10 @@ def manifest_uids(manifest: str | Path) -> list[str]:
     """Return the UIDs of a manifest. :raises InvalidInput: when it is none. :raises OSError:"""
     path = Path(manifest)
     path.stat()  # programs expect OSError for a file that is not there
-    uids = list(read_manifest(path).series)
+    manifest = read_manifest(path)
+    uids = list(manifest.series)
+    if manifest.remote:
+        log.warning("%s names %d series by addresses; they are left out.", path, len(manifest.remote))
     log.info("%s names %d series.", path, len(uids))
     return uids
 
