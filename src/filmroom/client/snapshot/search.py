@@ -136,11 +136,14 @@ _SORTED: dict[str, Callable[[_Found], Any]] = {
 
 def _patients(connection: sqlite3.Connection, search: SimpleSearch) -> Iterator[_Found]:
     tests = list(_tests(search))
+    wanted = [name.upper() for name in search.collections]
+    spelled = f"SELECT value FROM spelling WHERE field = 'collection' AND upper IN ({_marks(wanted)})"  # noqa: S608
+    where = f"WHERE collection IN ({spelled}) " if wanted else ""
     statement = (
-        f"SELECT {', '.join(_COLUMNS)} FROM series "  # noqa: S608 - names of ours
+        f"SELECT {', '.join(_COLUMNS)} FROM series {where}"  # noqa: S608 - names of ours
         f"ORDER BY {', '.join(_OWNER)}, study_instance_uid, series_instance_uid"
     )
-    rows = map(_Series._make, connection.execute(statement))
+    rows = map(_Series._make, connection.execute(statement, wanted))
     for _, some in groupby(rows, key=lambda each: each[: len(_OWNER)]):
         series = list(some)
         if not _is_wanted(series, search):
@@ -149,6 +152,10 @@ def _patients(connection: sqlite3.Connection, search: SimpleSearch) -> Iterator[
         if matching:
             studies = {each.study_instance_uid for each in series}
             yield _Found(matching, len(studies), len(series))
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 # patients ---------------------------------------------------------------------------------------------
@@ -173,7 +180,6 @@ def _tests(search: SimpleSearch) -> Iterator[Test]:
             advice="Ask the server: leave --offline, or snapshot=, out.",
         )
     for wanted, of in (
-        (search.collections, lambda each: each.collection),
         (search.species, lambda each: each.species),
         (search.sexes, lambda each: each.patient_sex or NO_SEX),
         (search.modalities, lambda each: each.modality),
