@@ -29,7 +29,7 @@ SECTIONS = (
     "startup",
     "layout",
     "catalog",
-    "datacite",
+    "dois",
     "pathology",
 )
 

@@ -1,6 +1,6 @@
 """The DataCite API over many records: one record, queries of every form, a walk through all of them.
 
-    python bench/datacite.py [--records 100000] [--archive FOLDER]
+    python bench/dois.py [--records 100000] [--archive FOLDER]
 
 The second form measures an archive that was filled before; with records it is filled first.
 """
