@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from filmroom.settings import ArchiveAddress
+from filmroom.testing.archives import PAIRS, MakeAddress, archive_maker, shared_archive
 from filmroom.testing.services import (
     PostgresServer,
     S3Server,
-    institute_address,
     running_postgres,
     running_s3,
 )
@@ -76,45 +76,19 @@ def s3() -> Iterator[S3Server]:
         yield server
 
 
-PAIRS = ("embedded", "institute")
-"""SQLite with a folder, and PostgreSQL with an S3 bucket."""
-
-MakeAddress = Callable[[str, Path], ArchiveAddress]
-
-
-@pytest.fixture(scope="session", params=PAIRS)
-def session_address(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ArchiveAddress]:
-    """The address of an archive that tests share and do not change, on either pair."""
-    with contextlib.ExitStack() as stack:
-        yield _maker(request, stack)(request.param, tmp_path_factory.mktemp("archive"))
-
-
 @pytest.fixture(scope="module", params=PAIRS)
 def module_address(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ArchiveAddress]:
     """The address of an archive that the tests of a module share, on either pair."""
-    with contextlib.ExitStack() as stack:
-        yield _maker(request, stack)(request.param, tmp_path_factory.mktemp("archive"))
+    yield from shared_archive(request, tmp_path_factory)
 
 
 @pytest.fixture
 def make_address(request: pytest.FixtureRequest) -> Iterator[MakeAddress]:
     """Return ``make(pair, folder)``: the address of a new archive for one test."""
     with contextlib.ExitStack() as stack:
-        yield _maker(request, stack)
-
-
-def _maker(request: pytest.FixtureRequest, stack: contextlib.ExitStack) -> MakeAddress:
-    def make(pair: str, folder: Path) -> ArchiveAddress:
-        if pair == "embedded":
-            return ArchiveAddress.resolve(folder)
-        postgres, s3 = request.getfixturevalue("postgres"), request.getfixturevalue("s3")
-        return stack.enter_context(institute_address(folder, postgres, s3))
-
-    return make
+        yield archive_maker(request, stack)
 
 
 @pytest.fixture(params=PAIRS)

@@ -118,3 +118,12 @@ def test_importing_the_client_stays_light(statement: str) -> None:
     code = f"import sys; {statement}; print(*sorted(set(sys.modules) & set({HEAVY!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_clients_names_are_loaded_where_they_are() -> None:
+    from filmroom import client
+
+    assert set(client._PLACES) == set(client.__all__)
+    # A module of a name's own would stand before it once it is loaded.
+    assert not {path.stem for path in (ROOT / "client").iterdir()} & set(client.__all__)
+    assert all(getattr(client, name) is not None for name in client.__all__)

@@ -27,6 +27,7 @@ from filmroom import Client
 from filmroom.model.entities import Series
 from filmroom.net.retry import RetryPolicy
 from filmroom.settings import ArchiveAddress
+from filmroom.testing.archives import PAIRS, shared_archive
 from filmroom.testing.slices import dicom_file
 
 LICENCE = b"License Information. Test data, CC BY 4.0.\nDo as you please.\n"
@@ -351,6 +352,14 @@ class Real:
     url: str
     large_uid: str
     large: list[bytes]
+
+
+@pytest.fixture(scope="session", params=PAIRS)
+def session_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ArchiveAddress]:
+    """The address of an archive that the tests of this folder share and do not change, on either pair."""
+    yield from shared_archive(request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from filmroom.model.accounts import Grant, TokenLifetimes
 from filmroom.model.entities import Licence
 from filmroom.model.lists import NewList
 from filmroom.settings import ArchiveAddress
+from filmroom.testing.archives import PAIRS, shared_archive
 from filmroom.testing.live import running_server
 from filmroom.testing.phantom import write_phantom
 
@@ -54,6 +55,14 @@ def _by_series(paths: list[Path]) -> dict[str, list[bytes]]:
     for path in paths:
         found.setdefault(str(dcmread(path).SeriesInstanceUID), []).append(path.read_bytes())
     return found
+
+
+@pytest.fixture(scope="session", params=PAIRS)
+def session_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ArchiveAddress]:
+    """The address of an archive that the tests of this folder share and do not change, on either pair."""
+    yield from shared_archive(request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

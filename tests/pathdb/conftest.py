@@ -18,6 +18,7 @@ from filmroom.ingest.load import IngestOptions, ingest_paths
 from filmroom.model.access import Role
 from filmroom.model.accounts import Grant, TokenLifetimes
 from filmroom.settings import ArchiveAddress
+from filmroom.testing.archives import PAIRS, shared_archive
 from filmroom.testing.live import running_server
 from filmroom.testing.slides import write_ome, write_pyramid, write_svs
 
@@ -90,6 +91,14 @@ def filled(address: ArchiveAddress, folder: Path) -> str:
         catalog.accounts().add("ann", "correct horse battery")
         catalog.grants().add(Grant("Shut", None, Role.READ.value, user="ann"))
         return catalog.tokens().log_in("ann", "correct horse battery", TokenLifetimes()).access
+
+
+@pytest.fixture(scope="session", params=PAIRS)
+def session_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ArchiveAddress]:
+    """The address of an archive that the tests of this folder share and do not change, on either pair."""
+    yield from shared_archive(request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ from filmroom.settings import ArchiveAddress
 from filmroom.store import open_store
 from filmroom.store.content import ContentReader
 from filmroom.store.packs import PackWriter
+from filmroom.testing.archives import PAIRS, shared_archive
 from filmroom.testing.live import running_server
 from filmroom.testing.permissions import OF_ACCOUNTS
 from filmroom.upkeep.text_indexing import TextIndexer
@@ -477,6 +478,14 @@ FULL: dict[str, Any] = {
     "manufacturer_model_name": "Model/16",
     "software_versions": "1.0",
 }
+
+
+@pytest.fixture(scope="session", params=PAIRS)
+def session_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ArchiveAddress]:
+    """The address of an archive that the tests of this folder share and do not change, on either pair."""
+    yield from shared_archive(request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

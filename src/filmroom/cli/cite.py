@@ -73,7 +73,7 @@ def _server(server: str | None, named: _Named) -> str | None:
         return server
     from filmroom.client.manifests import read_manifest
     from filmroom.client.receipt import known_receipt
-    from filmroom.client.verify import places
+    from filmroom.client.verifying import places
 
     for path in named.manifests:
         if (told := read_manifest(path).server) is not None:

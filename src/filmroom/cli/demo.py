@@ -172,7 +172,7 @@ def _use(url: str) -> None:
     :raises VerificationFailed: when anything is not as it should be.
     """
     from filmroom.client import Client
-    from filmroom.client.verify import verify
+    from filmroom.client.verifying import verify
 
     with tempfile.TemporaryDirectory(prefix="filmroom-demo-") as scratch, Client(url) as client:
         _show(client)

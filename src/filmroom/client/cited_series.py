@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from filmroom.client.citations import age_in_words
 from filmroom.client.datacite import StoredRecords
 from filmroom.client.receipt import Receipt, known_receipt
-from filmroom.client.verify import places
+from filmroom.client.verifying import places
 from filmroom.errors import FilmroomError, NotFound, TransferError
 from filmroom.model.entities import Series
 

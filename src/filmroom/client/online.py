@@ -12,7 +12,7 @@ from filmroom.client.sources.archive import Archive
 from filmroom.errors import ArchiveInUse, BadAnswer, IncompleteTransfer, NotFound
 
 if TYPE_CHECKING:
-    from filmroom.client.verify import SeriesCheck
+    from filmroom.client.verifying import SeriesCheck
 
 
 def compared(place: SeriesPlace, check: SeriesCheck, archive: Archive, found: Found | None) -> SeriesCheck:

@@ -131,10 +131,10 @@ def manifest_uids(manifest: str | Path) -> list[str]:
     """Return the UIDs of a manifest. :raises InvalidInput: when it is none. :raises OSError:"""
     path = Path(manifest)
     path.stat()  # programs expect OSError for a file that is not there
-    manifest = read_manifest(path)
-    uids = list(manifest.series)
-    if manifest.remote:
-        log.warning("%s names %d series by addresses; they are left out.", path, len(manifest.remote))
+    read = read_manifest(path)
+    uids = list(read.series)
+    if read.remote:
+        log.warning("%s names %d series by addresses; they are left out.", path, len(read.remote))
     log.info("%s names %d series.", path, len(uids))
     return uids
 

@@ -17,7 +17,7 @@ from filmroom.client.mending import fetch_object, replace_file
 from filmroom.client.receipt import LICENCE_NAME, Receipt, ReceiptFile, read_receipt, write_receipt
 from filmroom.client.report import Progress
 from filmroom.client.sources.base import RemoteSeries
-from filmroom.client.verify import SeriesCheck, check_series, places
+from filmroom.client.verifying import SeriesCheck, check_series, places
 from filmroom.errors import FilmroomError, VerificationFailed
 
 if TYPE_CHECKING:
