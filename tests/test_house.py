@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "dropin": {"model", "wire", "net", "client"} | BASIS,
     "idc": {"dropin"},
     "datacite": {"dropin"},
+    "pathdb": {"dropin"},
     "nbia": {"dropin"},
     "nbia_v4": {"dropin", "nbia"},
     "utils": {"dropin"},

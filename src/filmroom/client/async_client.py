@@ -138,6 +138,7 @@ class AsyncClient(Questions, Awaiting):
     cite = _in_thread(Client.cite)
     sync = _stoppable(Client.sync)
     download = _under_way(Client.download)
+    download_slides = _under_way(Client.download_slides)
 
     def _line(self, root: str | None) -> AsyncConnection:
         """Return the connections to this client's server, or to another one."""

@@ -18,6 +18,7 @@ from filmroom.client.question import Blocking
 from filmroom.client.questions import Questions
 from filmroom.client.report import DownloadReport, Progress
 from filmroom.client.servers import siblings
+from filmroom.client.slide_fetching import SlideFetching
 from filmroom.client.snapshot.opening import Chosen, opened, server_of
 from filmroom.client.snapshot.sync import Sync, SyncProgress, SyncReport
 from filmroom.client.sources.choose import SourceName, Sources, is_tcia
@@ -38,7 +39,7 @@ R = TypeVar("R")
 WORKERS, SMALL_WORKERS = 8, 32
 
 
-class Client(Questions, Blocking):
+class Client(Questions, SlideFetching, Blocking):
     """Speaks to one NBIA server: the public TCIA service, or any other, such as ``filmroom serve``.
 
     :param base_url: the server's root, with or without ``/nbia-api/services/v4``; default: the setting

@@ -15,7 +15,7 @@ from filmroom.client.acceptance import accept
 from filmroom.client.adopt import Found, compare, find_series, take_over
 from filmroom.client.companions import write_collection_licences, write_metadata
 from filmroom.client.crew import Crew, Turns
-from filmroom.client.layout import SeriesPlace, disk_error, held, writing
+from filmroom.client.layout import SeriesPlace, check_space, disk_error, held, writing
 from filmroom.client.placement import Naming
 from filmroom.client.planned import OneSeries, PlannedSeries, key_of
 from filmroom.client.receipt import Receipt, known_receipt, located, unchanged
@@ -31,13 +31,11 @@ from filmroom.errors import (
     IncompleteTransfer,
     InvalidInput,
     ServerUnreachable,
-    StoreFull,
     TransferError,
 )
 from filmroom.model.entities import Series
 
 _SMALL = 1 << 20  # bytes of a series that is small
-_SPARE = 64 << 20  # bytes that a download leaves free on the disk
 
 
 class Sources(Protocol):
@@ -155,13 +153,7 @@ class Download:
                     place.finish()
 
     def _check_space(self, plan: Sequence[PlannedSeries]) -> None:
-        needed = sum(each.bytes_left for each in plan)
-        free = shutil.disk_usage(self._target).free
-        if needed and needed + _SPARE > free:
-            raise StoreFull(
-                f"The series need {needed} bytes, but only {free} are free in {self._target}.",
-                advice="Free some space, choose another folder, or download fewer series.",
-            )
+        check_space(self._target, sum(each.bytes_left for each in plan))
 
     # run --------------------------------------------------------------------------------------------
     def run(self, series: Sequence[OneSeries]) -> DownloadReport:

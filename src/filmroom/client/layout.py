@@ -24,6 +24,7 @@ from filmroom.errors import ArchiveInUse, FilmroomError, InvalidInput, StoreErro
 from filmroom.file_lock import try_lock_file
 
 STATE = ".filmroom"
+_SPARE = 64 << 20  # bytes that a download leaves free on the disk
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
@@ -178,6 +179,16 @@ def disk_error(error: OSError, folder: Path) -> FilmroomError:
             advice="Free some space and run the same command again; it goes on where it stopped.",
         )
     return StoreError(f"Cannot write to {error.filename or folder}: {error.strerror or error}.")
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """See that so many bytes have room in a folder. :raises StoreFull: when they do not."""
+    free = shutil.disk_usage(folder).free
+    if needed and needed + _SPARE > free:
+        raise StoreFull(
+            f"The download needs {needed} bytes, but only {free} are free in {folder}.",
+            advice="Free some space, choose another folder, or download less.",
+        )
 
 
 def write_durably(path: Path, data: bytes) -> None:

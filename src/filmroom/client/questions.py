@@ -11,6 +11,7 @@ from filmroom.client.lists import ListQuestions
 from filmroom.client.question import Asking, question, question_of_series
 from filmroom.client.records import Records
 from filmroom.client.search import SearchQuestions
+from filmroom.client.slides import SlideQuestions
 from filmroom.client.steps import Answer, Request, Steps
 from filmroom.client.tags import TagQuestions
 from filmroom.client.transfer import Promise
@@ -202,6 +203,12 @@ def _digest(answer: Answer) -> str:
 
 
 class Questions(
-    CatalogQuestions, HoldingQuestions, SearchQuestions, TagQuestions, ListQuestions, AgreementQuestions
+    CatalogQuestions,
+    HoldingQuestions,
+    SearchQuestions,
+    TagQuestions,
+    ListQuestions,
+    AgreementQuestions,
+    SlideQuestions,
 ):
     """Every question."""

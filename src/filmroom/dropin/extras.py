@@ -15,3 +15,8 @@ def pandas() -> Any:
 def plotly_express() -> Any:
     """Return plotly's express module. :raises MissingExtra: when it is not installed."""
     return bring("plotly.express", "plot", "A chart")
+
+
+def plotly_objects() -> Any:
+    """Return plotly's module of graph objects. :raises MissingExtra: when it is not installed."""
+    return bring("plotly.graph_objects", "plot", "A chart")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from filmroom.model.entities import Assignment, Location
 
-SlideFormat = Literal["svs", "ndpi", "ome-tiff", "tiff"]
+SlideFormat = Literal["svs", "ndpi", "ome-tiff", "tiff", "dicom"]
 ASSOCIATED = ("label", "macro", "map")
 """Images of the glass rather than of the specimen: they may show names, and are never given out unasked."""
 
@@ -135,6 +135,42 @@ class SlideCollection:
     name: str
     slides: int
     changed: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSlide:
+    """A slide as a server lists it. Sizes in pixels, micrometres per pixel and bytes; times are UTC.
+
+    ``url`` is where its file is, ``name`` that file's, ``viewer_url`` the page that shows it. ``size`` and
+    ``md5`` (hex) of the file, and ``description_uri``, the collection's DOI, are told by Filmroom alone.
+    """
+
+    id: int
+    collection: str | None
+    collection_id: int | None
+    subject_id: str | None
+    image_id: str | None
+    name: str | None
+    width: int | None
+    height: int | None
+    pixel_size_x: float | None
+    pixel_size_y: float | None
+    url: str | None
+    viewer_url: str
+    size: int | None
+    md5: str | None
+    description_uri: str | None
+    created: dt.datetime | None
+    changed: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCollection:
+    """A collection with slides as a server lists it; ``changed`` is UTC."""
+
+    id: int
+    name: str
+    changed: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """PathDB's lists as they travel: Drupal's JSON, where every field is a list of one object.
 
-Source: the answers that tcia_utils' ``pathdb`` module reads.
+Source: the answers that tcia_utils' ``pathdb`` module reads. ``filesize``, ``md5`` and ``collection_doi`` of
+an image are ours: clients of PathDB pick fields by name and pass over others.
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ def _image(slide: Slide, root: str, quoted: dict[str, str]) -> dict[str, Any]:
         "field_wsiimage": [{"url": url}],
         "created": _time(slide.created),
         "changed": _time(slide.changed),
+        "filesize": _value(slide.size),
+        "md5": _value(slide.md5.hex()),
+        "collection_doi": _value(slide.description_uri),
     }
 
 

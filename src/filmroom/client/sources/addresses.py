@@ -11,6 +11,7 @@ from filmroom.client.sources.base import RemoteFile, last_part, shown
 from filmroom.client.sources.origins import Origins
 from filmroom.errors import BadAnswer
 from filmroom.model.naming import made_plain
+from filmroom.net.digests import told_digests
 from filmroom.net.ranges import parse_content_range, strong_etag
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class WebFiles:
-    """Asks for files by address: size, ETag and ranges are used as far as the server offers them."""
+    """Asks for files by address: size, ETag, digests and ranges are used as far as the server offers them."""
 
     api = "url"
 
@@ -44,7 +45,8 @@ class WebFiles:
             elif response.headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
                 size = None
             etag = strong_etag(response.headers.get("etag"))
-        return RemoteFile(made_plain(last_part(address)) or "file", address, size, etag)
+            checksums = told_digests(response.headers.get("repr-digest", ""))
+        return RemoteFile(made_plain(last_part(address)) or "file", address, size, etag, checksums)
 
     def get(self, file: RemoteFile, headers: Mapping[str, str]) -> AbstractContextManager[httpx2.Response]:
         """Ask for a file."""

@@ -19,7 +19,7 @@ from filmroom.client.sources.drs import DrsFiles
 from filmroom.client.sources.files import FileService, FilesSource
 from filmroom.client.sources.gen3_key import Gen3Key
 from filmroom.client.sources.idc_index import find_series, has_index, name_series
-from filmroom.client.sources.origins import Origins
+from filmroom.client.sources.origins import Origins, OwnOrigins
 from filmroom.errors import FilmroomError, InvalidInput, NotFound
 from filmroom.model.entities import Series
 
@@ -62,6 +62,7 @@ class Sources:
         self._index_alone = source == "idc"
         self._gen3_key = gen3_key or settings.get("gen3_key")
         self._origins = Origins(**options)
+        self._own = OwnOrigins(archive.connection, **options)
         self._found: dict[str, tuple[RemoteSeries, Promise]] = {}
 
     def prepare(self, series: Sequence[str | Series | RemoteSeries]) -> list[str | Series | RemoteSeries]:
@@ -150,6 +151,7 @@ class Sources:
     def close(self) -> None:
         """Close the connections to other places than the server."""
         self._origins.close()
+        self._own.close()
 
     def _service(self, address: str) -> FileService:
         scheme = address.partition(":")[0].lower()
@@ -158,6 +160,11 @@ class Sources:
     @cached_property
     def _web(self) -> WebFiles:
         return WebFiles(self._origins)
+
+    @cached_property
+    def listed(self) -> WebFiles:
+        """Files that the server itself names."""
+        return WebFiles(self._own)
 
     @cached_property
     def _any_bucket(self) -> BucketFiles:

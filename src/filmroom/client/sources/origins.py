@@ -38,15 +38,20 @@ class Origins:
                 self._open[origin] = Connection(origin, **self._options)
             return self._open[origin]
 
+    def place(self, address: str) -> tuple[Connection, str]:
+        """Return the connection for an address, and the path with the query. :raises InvalidInput:"""
+        origin, path = _parts(address)
+        return self.connection(origin), path
+
     @contextmanager
     def get(self, address: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
         """GET an address and hand out the answer's body unread; see :meth:`Connection.stream`.
 
         :raises NotFound, AccessDenied: in words that do not repeat a signature.
         """
-        origin, path = _parts(address)
+        connection, path = self.place(address)
         try:
-            with self.connection(origin).stream(path, {}, headers) as response:
+            with connection.stream(path, {}, headers) as response:
                 yield response
         except NotFound:
             raise NotFound(f"There is nothing at {shown(address)}.") from None
@@ -59,7 +64,7 @@ class Origins:
 
     def patiently(self, address: str, work: Callable[[], T]) -> T:
         """Do something with an address that can be repeated, until it succeeds or patience ends."""
-        return self.connection(_parts(address)[0]).patiently(work)
+        return self.place(address)[0].patiently(work)
 
     def whole(self, address: str, headers: Mapping[str, str], *, largest: int) -> bytes:
         """GET a whole answer, with retries. :raises BadAnswer: when it has more bytes than ``largest``."""
@@ -80,6 +85,23 @@ class Origins:
         with self._lock:
             for connection in self._open.values():
                 connection.close()
+
+
+class OwnOrigins(Origins):
+    """Origins of what a server itself names: what lies below that server is asked for with its login.
+
+    :param own: the connection to the server; it stays open when these are closed.
+    """
+
+    def __init__(self, own: Connection, **options: Any) -> None:
+        super().__init__(**options)
+        self._own = own
+
+    def place(self, address: str) -> tuple[Connection, str]:
+        """See :meth:`Origins.place`."""
+        if address.startswith(f"{self._own.root}/"):
+            return self._own, address.removeprefix(self._own.root)
+        return super().place(address)
 
 
 def _parts(address: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from filmroom.model.entities import Download
 from filmroom.model.slides import SlideFile
+from filmroom.net.digests import repr_digest
 from filmroom.server.service import Service
 from filmroom.server.zip_response import RangedResponse, WholeObject
 from filmroom.server.zip_source import ByteSource, SegmentSource
@@ -50,6 +51,7 @@ class SlideResponse(RangedResponse):
                 "Content-Type": mimetypes.types_map.get(f".{file.name.rpartition('.')[2].lower()}", "")
                 or "application/octet-stream",
                 "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+                "Repr-Digest": repr_digest(md5=file.md5, sha256=file.sha256),
             },
             on_end=on_end,
         )

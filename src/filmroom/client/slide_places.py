@@ -1,0 +1,145 @@
+"""Where slides lie in a download folder, and what is kept of them.
+
+::
+
+    TARGET/name.svs, or TARGET/Collection/name.svs    a slide, complete and checked
+    TARGET/.filmroom/2.25….slide                      its receipt
+    TARGET/.filmroom/2.25….partial/                   one that is still arriving
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from filmroom.client.layout import STATE, SeriesPlace, write_durably
+from filmroom.client.member_names import checked_member_name
+from filmroom.client.sources.base import RemoteSeries, last_part
+from filmroom.errors import BadAnswer
+from filmroom.model.naming import folded, made_plain
+from filmroom.model.slides import ListedSlide
+
+_SUFFIX = ".slide"
+
+
+class SlideReceipt(msgspec.Struct, frozen=True):
+    """What was fetched: ``path`` below the target, with slashes; ``size`` in bytes, ``md5`` as hex.
+
+    ``modified_ns`` is the file's time when it was checked.
+    """
+
+    url: str
+    path: str
+    size: int
+    md5: str
+    modified_ns: int
+    format: int = 1
+
+    def is_unchanged(self, target: Path) -> bool:
+        """Whether the file is there with the size and time that it had when it was checked."""
+        try:
+            stat = (target / self.path).stat()
+        except OSError:
+            return False
+        return (stat.st_size, stat.st_mtime_ns) == (self.size, self.modified_ns)
+
+    def is_of(self, slide: ListedSlide) -> bool:
+        """Whether the slide is still the one that was fetched, as far as the server tells."""
+        return slide.size in {None, self.size} and slide.md5 in {None, self.md5}
+
+
+@dataclass(frozen=True, slots=True)
+class SlidePlace:
+    """A slide that is to be fetched: its address, and its file below the target, with slashes."""
+
+    slide: ListedSlide
+    url: str
+    target: Path
+    relative: str
+    receipt: SlideReceipt | None
+
+    @property
+    def key(self) -> str:
+        """The UID under which its state is kept: made from the address."""
+        return RemoteSeries((self.url,)).key
+
+    @property
+    def file(self) -> Path:
+        return self.target / self.relative
+
+    @property
+    def state(self) -> SeriesPlace:
+        """Where it arrives, and what is locked meanwhile."""
+        return SeriesPlace(self.target, self.key)
+
+    def note(self, receipt: SlideReceipt) -> None:
+        """Write the receipt durably."""
+        data = msgspec.json.format(msgspec.json.encode(receipt), indent=1) + b"\n"
+        write_durably(self.target / STATE / f"{self.key}{_SUFFIX}", data)
+
+
+def place_slides(slides: Iterable[ListedSlide], target: Path, *, by_collection: bool) -> list[SlidePlace]:
+    """Return where slides go, each address once; a slide that was fetched before stays where it is.
+
+    No two slides share a file: those whose names are alike go into a folder of their collection, and where
+    even that does not tell them apart, into one named with the slide's number in it.
+
+    :param by_collection: put all of them into folders of their collections.
+    :raises InvalidInput: for a slide whose address is none.
+    """
+    unique = {slide.url: slide for slide in slides if slide.url}
+    keys = {url: RemoteSeries((url,)).key for url in unique}
+    known = _receipts(target)
+    taken = {folded(receipt.path) for receipt in known.values()}
+    options = {
+        url: _options(url, slide, by_collection=by_collection)
+        for url, slide in unique.items()
+        if keys[url] not in known
+    }
+    chosen: dict[str, str] = {}
+    for _ in range(3):
+        wanted = Counter(folded(option[0]) for option in options.values())
+        for url, option in list(options.items()):
+            name = folded(option[0])
+            if len(option) == 1 or (wanted[name] == 1 and name not in taken):
+                chosen[url] = option[0]
+                taken.add(name)
+                del options[url]
+            else:
+                options[url] = option[1:]
+    places = []
+    for url, slide in unique.items():
+        receipt = known.get(keys[url])
+        relative = receipt.path if receipt is not None else chosen[url]
+        places.append(SlidePlace(slide, url, target, relative, receipt))
+    return places
+
+
+def _options(url: str, slide: ListedSlide, *, by_collection: bool) -> Sequence[str]:
+    name = made_plain(last_part(url)) or "slide"
+    folder = made_plain(slide.collection or "") or "slides"
+    unlike = (f"{folder}/{name}", f"{folder}/{RemoteSeries((url,)).key}/{name}")
+    return unlike if by_collection else (name, *unlike)
+
+
+def _receipts(target: Path) -> dict[str, SlideReceipt]:
+    """Return the receipts of a folder by key. One that cannot be used is passed over: it is fetched anew."""
+    found = {}
+    state = target / STATE
+    for path in state.iterdir() if state.is_dir() else ():
+        if path.suffix != _SUFFIX:
+            continue
+        try:
+            receipt = msgspec.json.decode(path.read_bytes(), type=SlideReceipt)
+            # It may have been copied from anywhere: its path must not lead out of the folder.
+            for part in PurePosixPath(receipt.path).parts:
+                checked_member_name(part)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, BadAnswer):
+            continue
+        if receipt.format == 1 and receipt.path and not receipt.path.startswith(("/", ".")):
+            found[path.stem] = receipt
+    return found
