@@ -172,6 +172,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("datacite_password_file", "", "File that holds the password, instead of the password itself."),
     Setting("datacite_api_url", "", "Address of DataCite's API, where it is another than DataCite's own."),
     Setting(
+        "datacite_internal_hosts",
+        "",
+        "Hosts (`host` or `host:port`, between commas) in an internal network whose landing pages may be asked "
+        "for before a DOI is registered; that of the public address may.",
+    ),
+    Setting(
         "datacite_host",
         "",
         "Host name under which the DataCite API is served at the root, beside `/datacite` on every host.",

@@ -179,7 +179,14 @@ def ends(archive_address: ArchiveAddress, far_end: tuple[Catalog, str]) -> Itera
     far, url = far_end
     with open_proxy(url) as proxy, Catalog.create(archive_address.database_url) as near:
         near.doi_repositories().add("DEMO.ARCHIVE", "Demo", prefixes=["10.5072", "10.12345"])
-        options = RegistrationOptions("test", "demo.archive", PASSWORD, f"{proxy.url}/datacite", pause=0.0)
+        options = RegistrationOptions(
+            "test",
+            "demo.archive",
+            PASSWORD,
+            f"{proxy.url}/datacite",
+            pause=0.0,
+            internal_hosts=frozenset({urlsplit(url).netloc, "127.0.0.1:1"}),
+        )
         yield TwoEnds(near, archive_address, far, url, proxy, options, page=f"{url}/up")
 
 
@@ -402,6 +409,43 @@ def test_a_page_that_does_not_answer_is_not_published(ends: TwoEnds) -> None:
         assert worker.step(far, ftp).outcome == "stopped"  # type: ignore[union-attr]
 
 
+def test_a_page_in_an_internal_network_is_asked_for_only_where_it_is_meant(ends: TwoEnds) -> None:
+    worker = ends.worker()
+    hidden = ends.proxy.url  # on this machine, and none of the hosts that the options name
+    shown = replace(ends.options, internal_hosts=frozenset({urlsplit(hidden).netloc}))
+    loopback = urlsplit(ends.far_url)
+    for options, page in (
+        (ends.options, f"{hidden}/up"),
+        (ends.options, f"http://localhost:{urlsplit(hidden).port}/up"),
+        (ends.options, f"http://[::ffff:127.0.0.1]:{urlsplit(hidden).port}/up"),
+        (ends.options, "http://10.0.0.1/"),
+        (ends.options, "http://169.254.169.254/latest/meta-data/"),
+        (shown, f"{hidden}/moved"),
+    ):
+        if page.endswith("/moved"):  # the page may be asked for, but not where it leads to
+            ends.proxy.faults["GET"] = [None, (302, {"Location": f"http://{loopback.netloc}/up"}, b"")]
+        doi = ends.made(url=page).doi
+        before = len(ends.proxy.requests)
+        with FarEnd(options) as far:
+            sent = worker.step(far, doi)
+        assert sent is not None
+        assert sent.outcome == "stopped", sent
+        assert "internal address" in sent.message
+        assert not ends.far.dois().exists(doi)
+        asked = [path for _, path, _ in ends.proxy.requests[before:] if not path.startswith("/datacite/")]
+        assert asked == (["/moved"] if page.endswith("/moved") else [])
+
+
+def test_the_archive_s_own_pages_may_be_internal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(f"FILMROOM_DATACITE_{name.upper()}", value)
+    monkeypatch.setenv("FILMROOM_PUBLIC_URL", "https://Images.example.org/archive")
+    monkeypatch.setenv("FILMROOM_DATACITE_INTERNAL_HOSTS", "pages.example.org, 10.0.0.1:8080,")
+    options = RegistrationOptions.from_settings()
+    assert options is not None
+    assert options.internal_hosts == {"images.example.org", "pages.example.org", "10.0.0.1:8080"}
+
+
 def test_the_prefix_for_tests_never_goes_to_production(ends: TwoEnds, pair: str) -> None:
     doi = ends.made(f"10.5072/never-{pair}").doi
     production = replace(ends.options, system="production")
@@ -463,6 +507,7 @@ def _environment(ends: TwoEnds) -> dict[str, str]:
         "FILMROOM_DATACITE_SYMBOL": "DEMO.ARCHIVE",
         "FILMROOM_DATACITE_PASSWORD": PASSWORD,
         "FILMROOM_DATACITE_API_URL": ends.options.address,
+        "FILMROOM_DATACITE_INTERNAL_HOSTS": ",".join(ends.options.internal_hosts),
     }
 
 

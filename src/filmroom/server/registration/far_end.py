@@ -13,6 +13,7 @@ import httpx2
 
 from filmroom import __version__
 from filmroom.errors import FilmroomError
+from filmroom.net.internal_address import internal_address
 from filmroom.net.retry import retry_after_seconds
 from filmroom.server.registration.options import RegistrationOptions
 from filmroom.server.registration.payload import FarRecord
@@ -51,7 +52,11 @@ class FarEnd:
         )
         # Landing pages are asked for without the password, wherever they are.
         self._pages = httpx2.Client(
-            timeout=_LANDING_TIMEOUT, follow_redirects=True, max_redirects=5, headers={"User-Agent": agent}
+            timeout=_LANDING_TIMEOUT,
+            follow_redirects=True,
+            max_redirects=5,
+            headers={"User-Agent": agent},
+            event_hooks={"request": [self._refuse_internal]},
         )
 
     def __enter__(self) -> Self:
@@ -93,7 +98,10 @@ class FarEnd:
             return _record(document)
 
     def check_landing_page(self, url: str) -> None:
-        """:raises NotNow: when a landing page does not answer. :raises Refused: when it is no web page."""
+        """:raises NotNow: when a landing page does not answer.
+
+        :raises Refused: when it is no web page, or in an internal network that the options do not name.
+        """
         if not url.startswith(("http://", "https://")):
             raise Refused(f"The landing page {url} is no web page.")
         try:
@@ -104,6 +112,18 @@ class FarEnd:
             raise NotNow(f"The landing page {url} does not answer: {_reason(error)}.") from None
         if status >= 400:
             raise NotNow(f"The landing page {url} answers with status {status}.")
+
+    def _refuse_internal(self, request: httpx2.Request) -> None:
+        """:raises Refused: for what only this machine reaches: whoever writes records chooses the page."""
+        url = request.url
+        if url.netloc.decode("ascii").lower() in self._options.internal_hosts:
+            return
+        address = internal_address(url.host, url.port or (443 if url.scheme == "https" else 80))
+        if address is not None:
+            raise Refused(
+                f"The landing page is at {url.host}, an internal address ({address}). "
+                "FILMROOM_DATACITE_INTERNAL_HOSTS names hosts that are meant."
+            )
 
     @contextmanager
     def _answer(self, method: str, doi: str, **how: Any) -> Iterator[tuple[int, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from filmroom import settings
 from filmroom.errors import InvalidInput
@@ -22,7 +23,8 @@ class RegistrationOptions:
     """One account at one of DataCite's systems.
 
     ``symbol`` is lower case, and that of the repository here whose DOIs are registered. ``pause`` is in
-    seconds, between two records: DataCite asks for no more than some 300 in five minutes.
+    seconds, between two records: DataCite asks for no more than some 300 in five minutes. ``internal_hosts``,
+    as ``host`` or ``host:port``, may have landing pages although they are not in the public Internet.
     """
 
     system: System
@@ -30,6 +32,7 @@ class RegistrationOptions:
     password: str = field(repr=False)
     address: str = ""
     pause: float = 1.0
+    internal_hosts: frozenset[str] = frozenset()
 
     @property
     def root(self) -> str:
@@ -57,4 +60,13 @@ class RegistrationOptions:
                 "FILMROOM_DATACITE_PASSWORD or …_PASSWORD_FILE" if symbol else "FILMROOM_DATACITE_SYMBOL"
             )
             raise InvalidInput(f"To register DOIs at DataCite ({mode}), {missing} is needed.")
-        return cls(_SYSTEMS[mode], checked_symbol(symbol), password, address)
+        return cls(
+            _SYSTEMS[mode], checked_symbol(symbol), password, address, internal_hosts=_internal_hosts()
+        )
+
+
+def _internal_hosts() -> frozenset[str]:
+    """Return what is set, and the archive's own host, which its network may know by an internal address."""
+    own = urlsplit(settings.get("public_url")).netloc
+    named = settings.get("datacite_internal_hosts").split(",")
+    return frozenset(each.strip().lower() for each in (own, *named) if each.strip())
