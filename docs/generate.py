@@ -11,10 +11,11 @@ from pathlib import Path
 import typer
 from typer.main import get_command
 
-from filmroom import datacite, idc, nbia, utils
+from filmroom import datacite, idc, nbia, utils, wordpress
 from filmroom.cli.app import app
 from filmroom.cli.errors import EXIT_CODES
 from filmroom.dropin.calls import CALLS
+from filmroom.dropin.collection_pages import RESOURCES
 from filmroom.model.attributes import ATTRIBUTES
 from filmroom.settings import SETTINGS
 from filmroom.testing.permissions import Answer, Caller, Standing, expected
@@ -229,18 +230,19 @@ def _examples(epilog: str) -> str:
 
 def tcia_utils_page() -> str:
     """Every function of the drop-in modules."""
-    asked = {call.function: f"`{call.endpoint}`" for call in CALLS}
+    asked = {each.function: f"`{each.endpoint}`" for each in CALLS}
+    of_pages = {name: f"`{resource}`" for name, (resource, _) in RESOURCES.items()}
     text = (
-        "# Functions of tcia_utils\n\n`from filmroom import nbia` (or `nbia_v4`, `utils`, `datacite`, `idc`) "
-        "in place of `from tcia_utils import nbia`; "
+        "# Functions of tcia_utils\n\n`from filmroom import nbia` "
+        "(or `nbia_v4`, `utils`, `datacite`, `idc`, `wordpress`) in place of `from tcia_utils import nbia`; "
         "[what is the same and what is not](../guides/tcia_utils.md).\n"
     )
-    for module in (nbia, utils, datacite, idc):
+    for module in (nbia, utils, datacite, idc, wordpress):
         functions = [getattr(module, name) for name in sorted(module.__all__, key=str.lower)]
         rows = [
             (
                 f"`{each.__name__}{_plain_signature(each)}`",
-                asked.get(each.__name__, ""),
+                (of_pages if module is wordpress else asked).get(each.__name__, ""),
                 _first_sentence(each),
             )
             for each in functions

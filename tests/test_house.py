@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "idc": {"dropin"},
     "datacite": {"dropin"},
     "pathdb": {"dropin"},
+    "wordpress": {"dropin"},
     "nbia": {"dropin"},
     "nbia_v4": {"dropin", "nbia"},
     "utils": {"dropin"},

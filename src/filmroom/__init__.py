@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from filmroom import datacite, idc, nbia, nbia_v4, pathdb, utils
+    from filmroom import datacite, idc, nbia, nbia_v4, pathdb, utils, wordpress
     from filmroom.client import AsyncClient, Client
 
 __version__ = "0.1.0"
-__all__ = ["AsyncClient", "Client", "__version__", "datacite", "idc", "nbia", "nbia_v4", "pathdb", "utils"]
-_MODULES = frozenset({"datacite", "idc", "nbia", "nbia_v4", "pathdb", "utils"})
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "__version__",
+    "datacite",
+    "idc",
+    "nbia",
+    "nbia_v4",
+    "pathdb",
+    "utils",
+    "wordpress",
+]
+_MODULES = frozenset({"datacite", "idc", "nbia", "nbia_v4", "pathdb", "utils", "wordpress"})
 
 
 def __getattr__(name: str) -> Any:

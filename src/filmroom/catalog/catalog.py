@@ -11,6 +11,7 @@ from filmroom.catalog import administration, content, installation, ledger, read
 from filmroom.catalog.accounts import Accounts
 from filmroom.catalog.agreements import Agreements
 from filmroom.catalog.database import Database
+from filmroom.catalog.datasets import Datasets
 from filmroom.catalog.doi_activities import DoiActivities
 from filmroom.catalog.doi_datasets import DoiDatasets
 from filmroom.catalog.doi_pushes import DoiPushes
@@ -214,6 +215,13 @@ class Catalog(IngestLedger):
     def doi_pushes(self, system: System, symbol: str, worker: str = "") -> DoiPushes:
         """Return the queue of a repository's registration at one system of DataCite."""
         return DoiPushes(self._database, system, symbol, worker)
+
+    def datasets(self, kind: str) -> Datasets:
+        """Return the published datasets. It keeps them in memory, so one of them is enough.
+
+        :param kind: type of the identifier that is the short name of a dataset.
+        """
+        return Datasets(self._database, kind)
 
     def dois(self) -> Dois:
         """Return the records of DOIs."""

@@ -17,6 +17,7 @@ from filmroom.catalog.schema_slides import slide, slide_originals
 from filmroom.catalog.visible import granted_site
 from filmroom.errors import AgreementRequired, NotFound
 from filmroom.model.access import VisibleSet
+from filmroom.model.datasets import SlideTotals
 from filmroom.model.entities import Location
 from filmroom.model.slides import Slide, SlideCollection, SlideFile
 
@@ -59,6 +60,32 @@ class Slides:
         )
         with self._database.reading() as connection:
             return [SlideCollection(*row) for row in connection.execute(statement)]
+
+    def totals(self, visible: VisibleSet) -> dict[str, SlideTotals]:
+        """Return what there is in the collections in which the viewer may see slides, by their names."""
+        statement = (
+            sa.select(
+                collection.c.name,
+                collection.c.id,
+                sa.func.count().label("slides"),
+                sa.func.count(slide.c.subject_id.distinct()).label("subjects"),
+                sa.func.sum(slide.c.size).label("size"),
+            )
+            .select_from(slide.join(collection, collection.c.id == slide.c.collection_id))
+            .where(_visible(visible))
+            .group_by(collection.c.name, collection.c.id)
+        )
+        formats = sa.select(slide.c.collection_id, slide.c.format).where(_visible(visible)).distinct()
+        with self._database.reading() as connection:
+            found: dict[int, list[str]] = {}
+            for key, name in connection.execute(formats.order_by(slide.c.format)):
+                found.setdefault(key, []).append(name)
+            return {
+                row.name: SlideTotals(
+                    row.id, row.slides, row.subjects, int(row.size), tuple(found.get(row.id, ()))
+                )
+                for row in connection.execute(statement)
+            }
 
     def page(
         self, collection_id: int, visible: VisibleSet, *, offset: int = 0, limit: int = _PAGE

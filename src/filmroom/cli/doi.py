@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from filmroom.cli import doi_data, doi_registration, doi_repositories
+from filmroom.cli import doi_data, doi_facts, doi_registration, doi_repositories
 from filmroom.cli.doi_options import (
     AbstractOption,
     CreatorOption,
@@ -329,6 +329,7 @@ def delete(doi: DoiArgument, data: DataOption = None, database_url: DatabaseOpti
 def register(root: typer.Typer) -> None:
     """Add the commands of this module and its neighbours."""
     doi_data.register(app)
+    doi_facts.register(app)
     doi_registration.register(app)
     doi_repositories.register(app)
     root.add_typer(app, name="doi")

@@ -25,6 +25,7 @@ from filmroom.model.queries import FindValues
 from filmroom.server import pages
 from filmroom.server.attempts import LoginGuard
 from filmroom.server.audit import Audit
+from filmroom.server.collection_manager.app import CollectionManager
 from filmroom.server.cors import with_cors
 from filmroom.server.datacite.app import MOUNT_PATH, DataCiteApi
 from filmroom.server.datacite.calls import DataCiteOptions
@@ -180,6 +181,7 @@ def create_app(
             Route(f"{LANDING_PATH}/{{doi:path}}", LandingPages(service).show),
             *_institute_routes(service, options),
             *slide_routes(service),
+            *CollectionManager(service).routes(),
             Route("/nbia-api/{operation:path}", with_cors(endpoints)),
             Route(f"{SERVLET_FOLDER}/{{operation:path}}", endpoints),
             Route("/services/{operation:path}", with_cors(Deprecated(endpoints, served))),
