@@ -85,12 +85,13 @@ class Connection(Endpoint):
 
         return self._whole(path, params, denial=denial)
 
-    def post(self, path: str, form: Form) -> Answer:
+    def post(self, path: str, form: Form, *, follow: bool = True) -> Answer:
         """POST a form that may come twice, and return the whole answer; a field may have many values.
 
+        :param follow: go where the server says it is instead; not with a secret in the form.
         :raises TransferError, AccessDenied, NotFound: as the answer says.
         """
-        return self._whole(path, {}, form=form)
+        return self._whole(path, {}, form=form, follow=follow)
 
     def _whole(self, path: str, params: Form, **how: Any) -> Answer:
         def ask() -> Answer:
@@ -120,10 +121,12 @@ class Connection(Endpoint):
         denial: bool = False,
         form: Form | None = None,
         as_guest: bool = False,
+        follow: bool = True,
     ) -> Iterator[httpx2.Response]:
         """GET an answer whose status is 200, 204 or 206 and hand out its body unread.
 
         :param form: sent with POST instead. :param as_guest: whoever has no login asks as the guest.
+        :param follow: go where the server says it is instead.
         :raises TransientFailure: for what may be better in a moment, also from reading the body.
         :raises ServerError, AccessDenied, AgreementRequired, NotFound, BadAnswer: for what will not.
         """
@@ -135,6 +138,7 @@ class Connection(Endpoint):
                 params=dict(params) or None,  # an empty mapping would take the query off the path
                 data=form,
                 headers={**(headers or {}), **proof},
+                follow_redirects=follow,
             ) as response:
                 answers.check_head(response, self.root, self.login, proof)
                 if response.status_code not in answers.WELCOME:

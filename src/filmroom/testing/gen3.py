@@ -43,12 +43,14 @@ class DataCommons:
     :ivar url: where it is. :ivar asked: method and path of every request, without queries.
     :ivar storage: where signed addresses point to; the service itself, or a relay before it.
     :ivar token_seconds: for how long a token says it is valid.
+    :ivar keys_elsewhere: a service to which keys are redirected.
     """
 
     folder: Path
     url: str = ""
     storage: str = ""
     token_seconds: int = 1200
+    keys_elsewhere: str = ""
     objects: dict[str, Held] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     _keys: set[str] = field(default_factory=set, repr=False)
@@ -93,9 +95,11 @@ class DataCommons:
     # endpoints --------------------------------------------------------------------------------------
     async def grant(self, request: Request) -> Response:
         """Exchange a key for a token."""
-        from starlette.responses import JSONResponse
+        from starlette.responses import JSONResponse, RedirectResponse
 
         self._note(request)
+        if self.keys_elsewhere:
+            return RedirectResponse(f"{self.keys_elsewhere}{request.url.path}", 307)
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             given = dict(parse_qsl((await request.body()).decode())).get("api_key", "")
         else:

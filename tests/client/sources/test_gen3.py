@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from filmroom import Client
+from filmroom.client.journal import Arrival, Arrived
+from filmroom.client.layout import SeriesPlace
 from filmroom.client.manifests import parse_manifest
 from filmroom.client.sources.base import RemoteSeries
 from filmroom.client.sources.drs import service_of
+from filmroom.client.sources.unpack import unpacked
 from filmroom.errors import AccessDenied, BadAnswer, DigestMismatch, InvalidInput, NotFound
 from filmroom.net.retry import RetryPolicy
+from filmroom.testing.gen3 import running_gen3
 
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)
 NOBODY = "http://127.0.0.1:9"
@@ -122,6 +129,14 @@ def test_what_is_secret_is_told_nowhere(
         assert secret not in told
 
 
+def test_a_key_does_not_follow_where_its_service_points(drs: Any, gen3: Any, tmp_path: Path) -> None:
+    with running_gen3(tmp_path / "other") as other:
+        gen3.keys_elsewhere = other.url
+        assert "status 307" in str(fetched(drs, tmp_path / "out").error)
+        assert gen3.count(TOKENS) == 1
+        assert other.asked == []
+
+
 def test_wrong_content_with_another_checksum_than_md5(drs_zip: Any, gen3: Any, tmp_path: Path) -> None:
     held = gen3.objects["dg.TEST/whole"]
     held.checksums = {"sha-256": "0" * 64}
@@ -134,9 +149,6 @@ def test_wrong_content_with_another_checksum_than_md5(drs_zip: Any, gen3: Any, t
     "members", [["a.dcm", "b/a.dcm"], ["a.dcm", "A.DCM"], ["../..\\evil\x01.dcm"], ["nul"], []]
 )
 def test_hostile_archives(gen3: Any, tmp_path: Path, members: list[str]) -> None:
-    import io
-    import zipfile
-
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w") as archive:
         for name in members:
@@ -148,6 +160,31 @@ def test_hostile_archives(gen3: Any, tmp_path: Path, members: list[str]) -> None
     assert isinstance(result.error, BadAnswer), result
     assert [path.name for path in tmp_path.iterdir() if path.name not in {"credentials.json", "out"}] == []
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".filmroom"]
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_archives_that_are_damaged_anywhere(tmp_path: Path, method: int) -> None:
+    """What a service sends as it says, but is no archive as the library expects it."""
+    place = SeriesPlace(tmp_path, "1.2.3")
+    place.files.mkdir(parents=True)
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", method) as archive:
+        for name in ("a.dcm", "b.dcm", "\N{LATIN SMALL LETTER E WITH ACUTE}.dcm"):
+            archive.writestr(name, name.encode() * 20)
+    arrival = Arrival("drs", [Arrived("whole.zip", 0, 0, 0, 0, 0, 0, "")])
+    chance = random.Random(method)
+    for number in range(len(sink.getvalue()) * 2):
+        content = bytearray(sink.getvalue())
+        content[number // 2] = chance.randrange(256)
+        (place.files / "whole.zip").write_bytes(content)
+        try:
+            unpacked(place, arrival)
+        except BadAnswer:
+            assert (place.files / "whole.zip").exists()
+        else:
+            assert method in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
 def test_an_archive_of_another_series(drs_zip: Any, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Gen3Key:
     def _granted(self, connection: Connection) -> str:
         advice = "Make a new key on the profile page of the data commons and save it as credentials.json."
         try:
-            answer = connection.post(_TOKEN_PATH, {"api_key": self._key})
+            answer = connection.post(_TOKEN_PATH, {"api_key": self._key}, follow=False)
         except (AccessDenied, NotFound) as error:
             raise AccessDenied(f"{self.origin} does not accept the API key.", advice=advice) from error
         except ServerError as error:

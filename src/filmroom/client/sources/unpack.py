@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import zipfile
@@ -17,6 +18,7 @@ from filmroom.model.naming import folded
 _PIECE = 1 << 20
 _SPARE = 64 << 20  # bytes that are left free on the disk
 _MOST = 1_000_000  # members
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others say in words of their own what is wrong
 
 
 def unpacked(place: SeriesPlace, arrival: Arrival) -> Arrival:
@@ -37,15 +39,25 @@ def unpacked(place: SeriesPlace, arrival: Arrival) -> Arrival:
                 _written(source, info, place.files / name, name)
                 for info, name in zip(members, names, strict=True)
             ]
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-        raise BadAnswer(f"{archive.name} is no archive that can be unpacked: {error}.") from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, zlib.error) as error:
+        raise _unreadable(archive.name, error) from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # that is a place outside the file, which the archive names
+            raise
+        raise _unreadable(archive.name, error) from None
     archive.unlink()
     return Arrival(arrival.source, arrived)
+
+
+def _unreadable(archive: str, error: Exception) -> BadAnswer:
+    return BadAnswer(f"{archive} is no archive that can be unpacked: {error}.")
 
 
 def _names(members: list[zipfile.ZipInfo], archive: str) -> list[str]:
     if not 0 < len(members) <= _MOST:
         raise BadAnswer(f"{archive} holds {len(members)} files.")
+    if any(info.compress_type not in _METHODS for info in members):
+        raise BadAnswer(f"{archive} is packed with another method than deflate.")
     names = [checked_member_name(info.filename.rpartition("/")[2]) for info in members]
     if len({folded(name) for name in [*names, archive]}) != len(names) + 1:
         raise BadAnswer(f"{archive} holds two files of the same name.")
