@@ -22,7 +22,7 @@ from filmroom.ingest.checked import Checked
 from filmroom.ingest.content import Content
 from filmroom.ingest.packing import TaskPacks, delivery_order
 from filmroom.ingest.patience import patiently
-from filmroom.ingest.slides import KnowsSlides, NoSlide, SlideIntake, may_be_slide
+from filmroom.ingest.slides import KnowsSlides, NoSlide, SlideIntake, may_be_slide, refuse_label_image
 from filmroom.model.entities import (
     Assignment,
     IncomingInstance,
@@ -156,6 +156,7 @@ class _Task:
         try:
             header = read_header(content.source(), candidate.member or candidate.path)
             assignment = self._assign(candidate, header)
+            refuse_label_image(header.values, assignment, self._rules)
             digests = content.digests() if content.data is not None else None
             content.check_unchanged()
         except NotDicom as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -28,6 +28,10 @@ _TIFF = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 # Slides of the large programmes are named for their patients: TCGA-XX-XXXX-…, C3L-00001-21.
 _SUBJECT = re.compile(r"(TCGA-\w{2}-\w{4}|C3[LN]-\d{5})(?=-)")
 _LONGEST_SUBJECT = 64
+_DICOM_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+"""VL Whole Slide Microscopy Image Storage (PS3.4 annex B.5)."""
+_OF_THE_GLASS = frozenset({"LABEL", "OVERVIEW"})
+"""Third values of Image Type (PS3.3 C.8.12.4.1.1) that are of the glass rather than of the specimen."""
 
 
 class KnowsSlides(Protocol):
@@ -44,6 +48,21 @@ def may_be_slide(candidate: Candidate, content: Content) -> bool:
     head = content.source().read(0, 132)
     is_tiff = head[:4] in _TIFF and head[128:] != b"DICM"
     return is_tiff or (suffix in _SCANNERS and head[128:] != b"DICM")
+
+
+def refuse_label_image(values: Mapping[str, object], assignment: Assignment, rules: Rules) -> None:
+    """Keep pictures of the glass out, unless the collection gives out originals.
+
+    :param values: of a DICOM header, by column. :raises Refused: for the label or overview of a slide.
+    """
+    if values.get("sop_class_uid") != _DICOM_SLIDE or assignment.collection in rules.originals:
+        return
+    if not _OF_THE_GLASS.isdisjoint(str(values.get("image_type", "")).split("\\")):
+        raise Refused(
+            "label-image",
+            "The image shows the label of the glass, which may name the patient. If this collection may give "
+            "such images out, allow it and take the file in again: filmroom slide originals COLLECTION yes",
+        )
 
 
 class SlideIntake:

@@ -142,7 +142,8 @@ class ListedSlide:
     """A slide as a server lists it. Sizes in pixels, micrometres per pixel and bytes; times are UTC.
 
     ``url`` is where its file is, ``name`` that file's, ``viewer_url`` the page that shows it. ``size`` and
-    ``md5`` (hex) of the file, and ``description_uri``, the collection's DOI, are told by Filmroom alone.
+    ``md5`` (hex) of the file, ``description_uri``, the collection's DOI, and the licence are told by Filmroom
+    alone.
     """
 
     id: int
@@ -160,6 +161,8 @@ class ListedSlide:
     size: int | None
     md5: str | None
     description_uri: str | None
+    licence_name: str | None
+    licence_url: str | None
     created: dt.datetime | None
     changed: dt.datetime | None
 

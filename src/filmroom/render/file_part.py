@@ -29,10 +29,14 @@ class FilePart:
             wanted -= len(data)
         return b"".join(parts)
 
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._descriptor)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._descriptor)
+        self.close()

@@ -17,30 +17,43 @@ from typing import TYPE_CHECKING, Literal
 
 from filmroom.errors import FilmroomError, NoPicture
 from filmroom.render.confined import confine
+from filmroom.render.file_part import FilePart
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from filmroom.slide.file import SlideFile
-    from filmroom.slide.tiles import Region
+    from filmroom.slide.tiles import OpenSlide, Region
 
 _OPEN_SLIDES = 4
 _SECONDS = 20
 _BLOCK = 256 * 1024
 _BLOCKS = 64
+"""Kept of each remote slide."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlidePart:
+    """A file of a slide: bytes of a file of this machine, or of an object that an address gives ranges of.
+
+    :param path: the file, or :param url: the address. ``offset`` and ``size`` in bytes.
+    """
+
+    offset: int
+    size: int
+    path: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SlideSource:
-    """Where a slide's file is: a path of this machine, or an address that gives out ranges of it.
+    """Where a slide is: one file, or the instances of a series of DICOM images.
 
-    ``identity`` is the same for the same bytes. ``size`` in bytes.
+    ``identity`` is the same for the same bytes.
     """
 
     identity: str
-    size: int
-    path: str = ""
-    url: str = ""
+    parts: tuple[SlidePart, ...]
+    is_series: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +103,60 @@ def _encoded(image: Image, wanted: SlidePicture) -> bytes:
     return buffer.getvalue()
 
 
-_open: OrderedDict[str, tuple[SlideFile, _Remote | None]] = OrderedDict()
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    slide: OpenSlide
+    parts: tuple[FilePart | _Remote, ...]
+
+    def close(self) -> None:
+        self.slide.close()
+        for part in self.parts:
+            part.close()
 
 
-def _opened(source: SlideSource) -> SlideFile:
-    from filmroom.slide.file import SlideFile
-    from filmroom.slide.stream import as_file
+_open: OrderedDict[str, _Opened] = OrderedDict()
 
-    if source.identity in _open:
-        slide, remote = _open[source.identity]
-        _open.move_to_end(source.identity)
-    else:
-        remote = _Remote(source.size) if source.url else None
-        if remote is not None:
-            remote.url = source.url
-        slide = SlideFile(as_file(remote) if remote is not None else source.path)
-        _open[source.identity] = slide, remote
+
+def _opened(source: SlideSource) -> OpenSlide:
+    opened = _open.get(source.identity)
+    if opened is None:
+        opened = _open[source.identity] = _new(source)
         while len(_open) > _OPEN_SLIDES:
-            _open.popitem(last=False)[1][0].close()
-    if remote is not None:
-        remote.url = source.url  # the one before may have expired
-    return slide
+            _open.popitem(last=False)[1].close()
+    _open.move_to_end(source.identity)
+    for part, said in zip(opened.parts, source.parts, strict=True):
+        if isinstance(part, _Remote):
+            part.url = said.url  # the one before may have expired
+    return opened.slide
+
+
+def _new(source: SlideSource) -> _Opened:
+    from filmroom.slide.opening import open_slide
+
+    parts: list[FilePart | _Remote] = []
+    try:
+        parts.extend(_part(part, len(source.parts)) for part in source.parts)
+        return _Opened(open_slide(parts, is_series=source.is_series), tuple(parts))
+    except BaseException:
+        for opened in parts:
+            opened.close()
+        raise
+
+
+def _part(part: SlidePart, count: int) -> FilePart | _Remote:
+    if part.url:
+        return _Remote(part, max(2, _BLOCKS // count))
+    return FilePart(part.path, part.offset, part.size)
 
 
 class _Remote:
     """A file that an address gives out in ranges (RFC 9110 section 14), a block at a time."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.url = ""
-        self._block: Callable[[int], bytes] = lru_cache(_BLOCKS)(self._fetch)
+    def __init__(self, part: SlidePart, blocks: int) -> None:
+        self.size = part.size
+        self.url = part.url
+        self._offset = part.offset
+        self._block: Callable[[int], bytes] = lru_cache(blocks)(self._fetch)
 
     def read(self, offset: int, length: int) -> bytes:
         end = min(offset + length, self.size)
@@ -133,9 +170,13 @@ class _Remote:
             offset += len(part)
         return b"".join(parts)
 
+    def close(self) -> None:
+        """Forget what was fetched."""
+        self._block = self._fetch
+
     def _fetch(self, number: int) -> bytes:
-        first = number * _BLOCK
-        last = min(first + _BLOCK, self.size) - 1
+        first = self._offset + number * _BLOCK
+        last = min(first + _BLOCK, self._offset + self.size) - 1
         request = urllib.request.Request(self.url, headers={"Range": f"bytes={first}-{last}"})  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - of our store

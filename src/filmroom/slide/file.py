@@ -10,11 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy.typing as npt
 import tifffile
 from tiffslide import TiffSlide
 
 from filmroom.errors import UnusableSlide
 from filmroom.model.slides import ASSOCIATED, SlideFacts, SlideFormat, SlideLevel
+from filmroom.slide.stored_jpeg import whole_jpeg
 
 if TYPE_CHECKING:
     from tiffslide._types import TiffFileIO
@@ -25,7 +27,7 @@ _MOST_LEVELS = 32
 _MOST_PAGES = 10_000
 _LARGEST_CHUNK = 2**26
 """Pixels that have to be decoded together, at most: a file of larger ones cannot be shown in pieces."""
-_JPEG = 7
+_JPEG, _RGB = 7, 2
 _MOST_MICROMETRES = 100.0
 """A pixel that is said to be larger is of a file that does not know: programs then write 72 to the inch."""
 _MICROMETRES = ("\u00b5m", "\u03bcm", "um", "&#181;m", "&#956;m")
@@ -68,6 +70,27 @@ class SlideFile:
         except Exception as error:  # noqa: BLE001 - as above
             self.close()
             raise UnusableSlide(f"The slide cannot be read ({type(error).__name__}).") from None
+
+    def samples(self, level: int, place: tuple[int, int], size: tuple[int, int]) -> npt.NDArray[Any]:
+        """Return decoded samples (rows, columns, channels) of a level, from a place in its own pixels."""
+        found: npt.NDArray[Any] = self.slide.read_region(place, level, size, as_array=True, padding=False)
+        return found
+
+    def stored(self, level: int, column: int, row: int) -> bytes | None:
+        """Return a stored tile as a JPEG image; None where it is none."""
+        pages = self.levels[level]
+        if len(pages) > 1:
+            return None
+        page = pages[0]
+        number = row * -(-page.imagewidth // page.tilewidth) + column
+        offset, length = page.dataoffsets[number], page.databytecounts[number]
+        if not length:
+            return None
+        handle = self.tiff.filehandle
+        handle.seek(offset)
+        # TIFF says how colours are stored.
+        rgb = page.photometric == _RGB and page.samplesperpixel == 3
+        return whole_jpeg(handle.read(length), tables=page.jpegtables, rgb=rgb)
 
     def close(self) -> None:
         """Close the file."""

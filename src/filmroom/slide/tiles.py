@@ -7,24 +7,32 @@ front of it. Everything else is decoded and encoded again.
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 from PIL import Image
 
 from filmroom.errors import InvalidInput, UnusableSlide
-from filmroom.slide.file import SlideFile
+from filmroom.model.slides import SlideFacts
 
 _MOST_PIXELS = 2**24
 """Pixels of one answer, and of what is read for it, at most."""
-_START, _END = b"\xff\xd8", b"\xff\xd9"
-_RGB = 2
-# Adobe's APP14 segment with transform 0: the three components are red, green and blue.
-_IS_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+
+
+class OpenSlide(Protocol):
+    """A slide that can be read: a file, or a series of DICOM images."""
+
+    facts: SlideFacts
+
+    def samples(self, level: int, place: tuple[int, int], size: tuple[int, int]) -> npt.NDArray[Any]:
+        """Return decoded samples (rows, columns, channels) of a level, from a place in its own pixels."""
+
+    def stored(self, level: int, column: int, row: int) -> bytes | None:
+        """Return a stored tile as a JPEG image; None where it is none."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Region:
     shown_height: int
 
 
-def check_region(slide: SlideFile, region: Region) -> None:
+def check_region(slide: OpenSlide, region: Region) -> None:
     """:raises InvalidInput: when it has no pixels, lies outside, or is shown larger than is answered."""
     facts = slide.facts
     if min(region.width, region.height, region.shown_width, region.shown_height) < 1:
@@ -50,7 +58,7 @@ def check_region(slide: SlideFile, region: Region) -> None:
         raise InvalidInput(f"A picture has at most {_MOST_PIXELS} pixels; ask for less of it, or smaller.")
 
 
-def picture(slide: SlideFile, region: Region) -> Image.Image:
+def picture(slide: OpenSlide, region: Region) -> Image.Image:
     """Return a region as an RGB image of the size that is asked for.
 
     It is read from the smallest level that has as many pixels as are shown.
@@ -70,7 +78,7 @@ def picture(slide: SlideFile, region: Region) -> Image.Image:
     if (right - left) * (bottom - top) > 4 * _MOST_PIXELS:
         raise InvalidInput("The slide has no level that is small enough for such a picture.")
     size = (right - left, bottom - top)
-    image = _rgb(slide.slide.read_region((left, top), number, size, as_array=True, padding=False))
+    image = _rgb(slide.samples(number, (left, top), size))
     wanted = (region.shown_width, region.shown_height)
     if image.size != wanted:
         image = image.resize(wanted, Image.Resampling.LANCZOS, reducing_gap=3)
@@ -98,7 +106,7 @@ def jpeg(image: Image.Image, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def stored_tile(slide: SlideFile, level: int, column: int, row: int) -> bytes | None:
+def stored_tile(slide: OpenSlide, level: int, column: int, row: int) -> bytes | None:
     """Return a tile as it is stored, whole: None where it is no JPEG, or reaches over the edge of the level.
 
     Tiles at the right and lower edge are stored whole, with what lies beyond the slide: they have to be cut.
@@ -109,44 +117,10 @@ def stored_tile(slide: SlideFile, level: int, column: int, row: int) -> bytes | 
     if not (0 <= column * facts.tile_width < facts.width and 0 <= row * facts.tile_height < facts.height):
         raise InvalidInput("There is no such tile.")
     inside = (column + 1) * facts.tile_width <= facts.width and (row + 1) * facts.tile_height <= facts.height
-    pages = slide.levels[level]
-    if not facts.stored_jpeg or not inside or len(pages) > 1:
-        return None
-    page = pages[0]
-    number = row * -(-facts.width // facts.tile_width) + column
-    offset, length = page.dataoffsets[number], page.databytecounts[number]
-    if not length:
-        return None
-    handle = slide.tiff.filehandle
-    handle.seek(offset)
-    data: bytes = handle.read(length)
-    return whole_jpeg(data, page)
+    return slide.stored(level, column, row) if facts.stored_jpeg and inside else None
 
 
-def whole_jpeg(data: bytes, page: tifffile.TiffPage) -> bytes | None:
-    """Return stored JPEG data as an image that stands alone; None where they do not begin or end as one."""
-    if not data.startswith(_START) or not data.rstrip(b"\0").endswith(_END):
-        return None
-    # TIFF says how colours are stored, and JPEG alone would take three components for YCbCr.
-    colours = _IS_RGB if page.photometric == _RGB and page.samplesperpixel == 3 else b""
-    return b"".join([_START, colours, _tables(page.jpegtables), data[2:]])
-
-
-def _tables(data: bytes | None) -> bytes:
-    """Return the segments of ``JPEGTables`` between its first and its last marker."""
-    if not data:
-        return b""
-    position, segments = 2, []
-    while position + 4 <= len(data):
-        marker, length = struct.unpack_from(">HH", data, position)
-        if marker == 0xFFD9 or marker >> 8 != 0xFF:
-            break
-        segments.append(data[position : position + 2 + length])
-        position += 2 + length
-    return b"".join(segments)
-
-
-def _level(slide: SlideFile, scale: float) -> int:
+def _level(slide: OpenSlide, scale: float) -> int:
     """Return the smallest level that is not smaller than what is shown."""
     best = 0
     for number, level in enumerate(slide.facts.levels):

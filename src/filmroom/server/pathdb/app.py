@@ -115,8 +115,13 @@ async def slide_file(
     :raises NotFound: when there is none that it may see. :raises AgreementRequired: with where to accept.
     """
     visible = VisibleSet(viewer, Scope.RETRIEVE)
+    return await agreed(service, request, lambda: use(service.catalog.slides().file(slide_id, visible)))
+
+
+async def agreed(service: Service, request: Request, ask: Callable[[], T]) -> T:
+    """Ask for bytes, in a thread. :raises AgreementRequired: with where to accept."""
     try:
-        return await service.in_thread(lambda: use(service.catalog.slides().file(slide_id, visible)))
+        return await service.in_thread(ask)
     except AgreementRequired as error:
         error.address = service.root(request) + POLICY_PATH
         raise

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from filmroom.errors import NoPicture, NotFound, UnusableSlide
+from filmroom.errors import NotFound
 from filmroom.model.slides import SlideFacts
 from filmroom.render.slide_picture import SlidePicture
 from filmroom.server.endpoint import OPERATION_KEY
 from filmroom.server.pathdb import iiif
-from filmroom.server.pathdb.app import Handlers, path_number, slide_file
+from filmroom.server.pathdb.app import Handlers, path_number
+from filmroom.server.pathdb.named import Named
 from filmroom.server.pathdb.slides import Shown, SlideRoom, entity_tag, scale_steps
 from filmroom.server.service import Service
-from filmroom.server.viewers import viewer_of
 from filmroom.server.zip_response import choose_answer
 from filmroom.slide.tiles import Region
 from filmroom.wire.pathdb import MOUNT_PATH
@@ -76,28 +76,31 @@ def _stored(facts: SlideFacts, tile: int, width: int, height: int) -> int | None
 class Tiles:
     """The handlers of tiles and pictures. Raise errors of the tree; the table makes answers of them."""
 
-    def __init__(self, service: Service, room: SlideRoom) -> None:
+    def __init__(self, service: Service, room: SlideRoom, slides: Named) -> None:
         self._service = service
         self._room = room
+        self._slides = slides
 
     def handlers(self) -> Handlers:
         """Return what answers which path."""
-        picture = f"{IIIF_PATH}/{{slide_id}}/{{region}}/{{size}}/{{rotation}}/{{last}}"
+        deepzoom = f"{DEEPZOOM_PATH}{self._slides.path}/{{slide}}"
+        iiif_ = f"{IIIF_PATH}{self._slides.path}/{{slide}}"
         return [
-            (f"{DEEPZOOM_PATH}/{{slide_id}}.dzi", self.deepzoom),
-            (f"{DEEPZOOM_PATH}/{{slide_id}}_files/{{level}}/{{tile}}", self.deepzoom_tile),
-            (f"{IIIF_PATH}/{{slide_id}}", self.iiif_base),
-            (f"{IIIF_PATH}/{{slide_id}}/info.json", self.iiif_info),
-            (picture, self.iiif_picture),
+            (f"{deepzoom}.dzi", self.deepzoom),
+            (f"{deepzoom}_files/{{level}}/{{tile}}", self.deepzoom_tile),
+            (iiif_, self.iiif_base),
+            (f"{iiif_}/info.json", self.iiif_info),
+            (f"{iiif_}/{{region}}/{{size}}/{{rotation}}/{{last}}", self.iiif_picture),
         ]
 
+    def _name(self, request: Request) -> str:
+        return self._slides.name(request.path_params["slide"])
+
+    def _address(self, request: Request) -> str:
+        return f"{self._service.root(request)}{IIIF_PATH}{self._slides.path}/{self._name(request)}"
+
     async def _look(self, request: Request) -> Shown:
-        slide_id = path_number(request.path_params["slide_id"])
-        viewer = await viewer_of(self._service, request, "optional")
-        try:
-            return await slide_file(self._service, request, slide_id, viewer, self._room.look)
-        except UnusableSlide as error:
-            raise NoPicture(str(error)) from None
+        return await self._slides.look(request, self._name(request))
 
     # -- DeepZoom ------------------------------------------------------------------------------------
 
@@ -143,19 +146,17 @@ class Tiles:
     async def iiif_base(self, request: Request) -> Response:
         """The slide's base address leads to its information (section 2)."""
         request.scope[OPERATION_KEY] = "pathdb/iiif"
-        number = path_number(request.path_params["slide_id"])
-        return RedirectResponse(f"{self._service.root(request)}{IIIF_PATH}/{number}/info.json", 303)
+        return RedirectResponse(f"{self._address(request)}/info.json", 303)
 
     async def iiif_info(self, request: Request) -> Response:
         """``info.json`` (section 5)."""
         request.scope[OPERATION_KEY] = "pathdb/iiif info"
         facts = (await self._look(request)).facts
-        number = path_number(request.path_params["slide_id"])
         pyramid = Pyramid.of(facts)
         factors = [step.factor for step in pyramid.steps]
         document = {
             "@context": _IIIF,
-            "id": f"{self._service.root(request)}{IIIF_PATH}/{number}",
+            "id": self._address(request),
             "type": "ImageService3",
             "protocol": "http://iiif.io/api/image",
             "profile": "level2",
@@ -181,13 +182,13 @@ class Tiles:
     # -- both ----------------------------------------------------------------------------------------
 
     async def _answer(self, request: Request, shown: Shown, wanted: SlidePicture) -> Response:
-        headers = {"ETag": entity_tag(shown.file, wanted), **_KEPT}
+        headers = {"ETag": entity_tag(shown.held, wanted), **_KEPT}
         if choose_answer("GET", request.headers, headers["ETag"], 1).status == 304:
             return Response(status_code=304, headers=headers)
         stored = await self._service.in_thread(lambda: self._stored(shown, wanted))
         if stored is not None:
             return Response(stored, media_type="image/jpeg", headers=headers)
-        content = await self._room.draw(shown.file, wanted)
+        content = await self._room.draw(shown.held, wanted)
         media = "image/png" if wanted.form == "png" else "image/jpeg"
         return Response(content, media_type=media, headers=headers)
 
@@ -204,5 +205,5 @@ class Tiles:
                 continue
             if region.x % side or region.y % side:
                 continue
-            return self._room.stored_tile(shown.file, step.stored, region.x // side, region.y // side)
+            return self._room.stored_tile(shown.held, step.stored, region.x // side, region.y // side)
         return None
