@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from typer.main import get_command
 
-from filmroom import datacite, idc, nbia, utils, wordpress
+from filmroom import datacite, idc, nbia, pathdb, utils, wordpress
 from filmroom.cli.app import app
 from filmroom.cli.errors import EXIT_CODES
 from filmroom.dropin.calls import CALLS
@@ -22,6 +22,7 @@ from filmroom.testing.permissions import Answer, Caller, Standing, expected
 from filmroom.wire.login import LOGOUT_PATHS, TOKEN_ANSWER, TOKEN_FIELDS, TOKEN_PATHS
 from filmroom.wire.operations import OPERATIONS, ROOTS, Operation
 from filmroom.wire.operations.legacy import REPLACED_OPERATIONS
+from filmroom.wire.pathdb import COLLECTIONS_PATH, IMAGES_PATH
 from filmroom.wire.successors import common_differences, differences, example_calls
 from filmroom.wire.views import View
 
@@ -230,19 +231,23 @@ def _examples(epilog: str) -> str:
 
 def tcia_utils_page() -> str:
     """Every function of the drop-in modules."""
-    asked = {each.function: f"`{each.endpoint}`" for each in CALLS}
-    of_pages = {name: f"`{resource}`" for name, (resource, _) in RESOURCES.items()}
+    asked = {
+        nbia: {each.function: f"`{each.endpoint}`" for each in CALLS},
+        pathdb: {"getCollections": f"`{COLLECTIONS_PATH}`", "getImages": f"`{IMAGES_PATH}`"},
+        wordpress: {name: f"`{resource}`" for name, (resource, _) in RESOURCES.items()},
+    }
     text = (
         "# Functions of tcia_utils\n\n`from filmroom import nbia` "
-        "(or `nbia_v4`, `utils`, `datacite`, `idc`, `wordpress`) in place of `from tcia_utils import nbia`; "
+        "(or `nbia_v4`, `utils`, `datacite`, `idc`, `pathdb`, `wordpress`) "
+        "in place of `from tcia_utils import nbia`; "
         "[what is the same and what is not](../guides/tcia_utils.md).\n"
     )
-    for module in (nbia, utils, datacite, idc, wordpress):
+    for module in (nbia, utils, datacite, idc, pathdb, wordpress):
         functions = [getattr(module, name) for name in sorted(module.__all__, key=str.lower)]
         rows = [
             (
                 f"`{each.__name__}{_plain_signature(each)}`",
-                (of_pages if module is wordpress else asked).get(each.__name__, ""),
+                asked.get(module, {}).get(each.__name__, ""),
                 _first_sentence(each),
             )
             for each in functions

@@ -68,6 +68,8 @@ _SERIES_COLUMNS = (
     "file_size",
 )
 
+_SLIDE_COLUMNS = ("id", "collection", "subject_id", "name", "width", "height", "size", "viewer_url")
+
 
 def make_client(
     server: str | None,
@@ -182,10 +184,27 @@ def series(
         _print(found, _SERIES_COLUMNS, fmt)
 
 
+def slides(
+    *,
+    server: ServerOption = None,
+    api: ApiOption = None,
+    collection: CollectionOption = None,
+    patient: PatientOption = None,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """List whole-slide images, with the addresses of their files and of the viewer.
+
+    They come from the server's PathDB; for TCIA, from its own at pathdb.cancerimagingarchive.net.
+    """
+    with make_client(server, api) as client:
+        _print(client.slides(collection=collection, subject=patient), _SLIDE_COLUMNS, fmt)
+
+
 _EXAMPLES: dict[Callable[..., None], str] = {
     collections: "Example: filmroom collections --server http://127.0.0.1:8080",
     patients: "Example: filmroom patients --collection TCGA-LUAD --format csv",
     studies: "Example: filmroom studies --patient TCGA-38-4625 --offline",
+    slides: "Example: filmroom slides --collection CPTAC-LUAD --format csv",
 }
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,12 +23,14 @@ from filmroom.cli.browse import (
     StudyOption,
     make_client,
 )
-from filmroom.cli.output import Format, human_size, print_records, progress_console, remark, say
+from filmroom.cli.output import Format, human_size, print_records, remark, say
 from filmroom.cli.plan import confirmed, is_terminal, print_licences, print_plan, with_records
+from filmroom.cli.slide_fetch import OF_SLIDES, fetch_slides
+from filmroom.cli.transfer_progress import shown_progress
 from filmroom.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from filmroom.client import Client, DownloadReport, Progress, SeriesResult
+    from filmroom.client import Client, DownloadReport
     from filmroom.client.planned import OneSeries
 
 DEFAULT_FOLDER = Path("filmroom-download")
@@ -64,49 +65,6 @@ def _read_manifest(path: Path | None, server: str | None) -> tuple[tuple[OneSeri
         remark(f"The manifest names the server: {listed.server}")
         server = listed.server
     return (*listed.series, *listed.remote), server
-
-
-@contextmanager
-def _shown_progress() -> Iterator[Callable[[Progress], None]]:
-    """Yield a progress callback: a bar on a terminal, a line per series elsewhere."""
-    console = progress_console()
-    if not console.is_terminal:
-        yield lambda state: _tell(state.finished)
-        return
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-    from rich.progress import Progress as Bar
-
-    with Bar(
-        TextColumn("{task.fields[series]} series"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    ) as bar:
-        task = bar.add_task("", total=None, series="")
-
-        def show(state: Progress) -> None:
-            bar.update(
-                task,
-                completed=state.bytes_done,
-                total=state.bytes_total or None,
-                series=f"{state.series_done}/{state.series_total}",
-            )
-
-        yield show
-
-
-def _tell(result: SeriesResult | None) -> None:
-    # Failures are told once, at the end.
-    if result is not None and result.status == "ok":
-        remark(f"fetched  {result.series_instance_uid} ({result.files} files, {human_size(result.bytes)})")
 
 
 def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
@@ -221,6 +179,10 @@ def download(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Agree to licences and size; ask nothing.")
     ] = False,
+    slides: Annotated[
+        bool,
+        typer.Option("--slides", help="Whole-slide images instead of series, by --collection and --patient."),
+    ] = False,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Fetch series, every file checked; run again to go on after an interruption.
@@ -228,12 +190,10 @@ def download(
     Each series becomes a folder of DIR once it is complete: DIR/<SeriesInstanceUID>, or as --layout says.
     What is there already is skipped, also what tcia_utils, the Data Retriever or idc-index left there, once
     it is compared with the server. Series that failed are listed in DIR/failed-series.tcia. Exit code 5 when
-    a series could not be fetched whole.
+    a series could not be fetched whole. A slide becomes the file DIR/<collection>/<name>.
     """
     if offline and not dry_run:
         raise InvalidInput("Files come from the server alone: --offline goes with --dry-run.")
-    by_hand = server is not None
-    listed, server = _read_manifest(manifest, server)
     filters = {
         "collection": collection,
         "patient_id": patient,
@@ -243,6 +203,22 @@ def download(
         "manufacturer": manufacturer,
         "manufacturer_model_name": model,
     }
+    if slides:
+        beside = [
+            *(uids or ()),
+            manifest,
+            offline,
+            *(filters[name] for name in filters if name not in OF_SLIDES),
+        ]
+        if any(beside) or not any(filters.values()):
+            raise InvalidInput("Slides are chosen by --collection and --patient.")
+        with make_client(server, api, workers=workers) as client:
+            fetch_slides(
+                client, collection, patient, to, overwrite=overwrite, dry_run=dry_run, yes=yes, fmt=fmt
+            )
+        return
+    by_hand = server is not None
+    listed, server = _read_manifest(manifest, server)
     with make_client(
         server,
         api,
@@ -262,7 +238,7 @@ def download(
             print_licences(chosen)
         elif not confirmed(client.plan(chosen, to, overwrite=overwrite), to):
             raise typer.Exit(1)
-        with _shown_progress() as progress:
+        with shown_progress() as progress:
             report = client.download(
                 chosen,
                 to,

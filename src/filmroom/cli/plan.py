@@ -14,6 +14,7 @@ import typer
 from filmroom.cli.output import Format, human_size, print_records, remark
 from filmroom.errors import AccessDenied, BadAnswer, NotFound, ServerError
 from filmroom.model.entities import Series
+from filmroom.model.slides import ListedSlide
 
 if TYPE_CHECKING:
     from filmroom.client import Client, PlannedSeries
@@ -46,8 +47,8 @@ def print_plan(plan: Sequence[PlannedSeries], folder: Path, fmt: Format) -> None
     print_licences(_wanted(plan))
 
 
-def print_licences(series: Sequence[OneSeries]) -> None:
-    """Say under which licences series come."""
+def print_licences(series: Sequence[OneSeries | ListedSlide]) -> None:
+    """Say under which licences series or slides come."""
     for line in _licence_lines(_licences(series)):
         remark(line)
 
@@ -62,13 +63,17 @@ def confirmed(plan: Sequence[PlannedSeries], folder: Path) -> bool:
 
     It is asked for large ones, and where a licence asks for more than naming the source.
     """
-    series = _wanted(plan)
-    print_licences(series)
-    bound = any(each.restriction for each in _licences(series))
-    if not series or not (bound or _size(plan) > _ASK_ABOVE):
+    return agreed(_wanted(plan), _size(plan), f"{_amount(plan)}, into {folder}")
+
+
+def agreed(wanted: Sequence[OneSeries | ListedSlide], size: int, amount: str) -> bool:
+    """Return whether a person at a terminal agrees; see :func:`confirmed`. :param size: in bytes."""
+    print_licences(wanted)
+    bound = any(each.restriction for each in _licences(wanted))
+    if not wanted or not (bound or size > _ASK_ABOVE):
         return True
     terms = ", under these licences" if bound else ""
-    return typer.confirm(f"{_amount(plan)}, into {folder}{terms}. Go on?", err=True)
+    return typer.confirm(f"{amount}{terms}. Go on?", err=True)
 
 
 def _wanted(plan: Sequence[PlannedSeries]) -> list[OneSeries]:
@@ -97,12 +102,14 @@ def _row(planned: PlannedSeries) -> dict[str, Any]:
     }
 
 
-def _licences(series: Sequence[OneSeries]) -> list[LicenceUse]:
-    """Return the licences of series, the most frequent first."""
+def _licences(series: Sequence[OneSeries | ListedSlide]) -> list[LicenceUse]:
+    """Return the licences of series or slides, the most frequent first."""
     from filmroom.client.citations import licence_use
 
     found = Counter(
-        (each.licence_name or "", each.licence_url or "") if isinstance(each, Series) else ("", "")
+        (each.licence_name or "", each.licence_url or "")
+        if isinstance(each, Series | ListedSlide)
+        else ("", "")
         for each in series
     )
     return [licence_use(name, url, count) for (name, url), count in found.most_common()]

@@ -15,8 +15,9 @@ from filmroom.client.citations import age_in_words
 from filmroom.client.datacite import StoredRecords
 from filmroom.client.receipt import Receipt, known_receipt
 from filmroom.client.verifying import places
-from filmroom.errors import FilmroomError, NotFound, TransferError
+from filmroom.errors import FilmroomError, NotFound, NotOffline, TransferError
 from filmroom.model.entities import Series
+from filmroom.model.slides import ListedSlide
 
 if TYPE_CHECKING:
     from filmroom.client.client import Client
@@ -42,7 +43,7 @@ class Selection:
     agreements: tuple[str, ...] = ()
 
 
-def _facts(record: Series) -> Facts:
+def _facts(record: Series | ListedSlide) -> Facts:
     return (
         record.collection or "",
         record.description_uri or "",
@@ -53,12 +54,20 @@ def _facts(record: Series) -> Facts:
 
 def of_collection(client: Client, name: str, stored: StoredRecords, *, offline: bool) -> Selection:
     def ask() -> Counter[Facts]:
-        found = client.series(collection=name)
+        found = client.series(collection=name) or _slides(client, name)
         if not found:
             raise NotFound(f"{client.base_url} has no collection {name!r}, or does not show it.")
         return Counter(map(_facts, found))
 
     return _asked(client, f"collection {name}", stored, ask, offline=offline)
+
+
+def _slides(client: Client, collection: str) -> Sequence[ListedSlide]:
+    """Return the slides of a collection; none where the server lists no slides."""
+    try:
+        return client.slides(collection=collection)
+    except (NotFound, NotOffline):
+        return ()
 
 
 def of_series(

@@ -1,7 +1,7 @@
 """PathDB's lists as they travel: Drupal's JSON, where every field is a list of one object.
 
-Source: the answers that tcia_utils' ``pathdb`` module reads. ``filesize``, ``md5`` and ``collection_doi`` of
-an image are ours: clients of PathDB pick fields by name and pass over others.
+Source: the answers that tcia_utils' ``pathdb`` module reads. ``filesize``, ``md5``, ``collection_doi`` and
+``license`` of an image are ours: clients of PathDB pick fields by name and pass over others.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def _image(slide: Slide, root: str, quoted: dict[str, str]) -> dict[str, Any]:
         "filesize": _value(slide.size),
         "md5": _value(slide.md5.hex()),
         "collection_doi": _value(slide.description_uri),
+        "license": [{"value": slide.licence_name, "url": slide.licence_url}] if slide.licence_name else [],
     }
 
 

@@ -92,6 +92,8 @@ def _image(row: Mapping[str, Any], site: str) -> ListedSlide:
         size=_whole(row, "filesize"),
         md5=md5.lower() if md5 and _MD5.fullmatch(md5) else None,
         description_uri=_text(row, "collection_doi"),
+        licence_name=_text(row, "license"),
+        licence_url=_text(row, "license", "url"),
         created=_time(row, "created"),
         changed=_time(row, "changed"),
     )
