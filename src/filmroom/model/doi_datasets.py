@@ -81,7 +81,7 @@ def terms_of_dataset(record: DoiRecord, kind: str = SHORT_NAME_TYPE) -> DatasetT
         record.doi,
         short_name_of(record.attributes, kind),
         DOI_RESOLVER + record.doi,
-        _licence(rights[0]) if rights else None,
+        licence_of_rights(rights[0]) if rights else None,
         abstracts[0] if abstracts else None,
     )
 
@@ -119,7 +119,11 @@ def plain_text(html_text: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[A-Za-z/!][^>]*>", " ", html_text)).split())
 
 
-def _licence(rights: Mapping[str, Any]) -> Licence:
+def licence_of_rights(rights: Mapping[str, Any]) -> Licence:
+    """Return the licence that an entry of ``rightsList`` is about, which has a text.
+
+    :raises InvalidInput: when it is one that cannot be kept.
+    """
     for name in ("rightsIdentifier", "rights", "rightsUri"):
         known = known_licence(str(rights.get(name) or "").removesuffix("legalcode"))
         if known is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -49,14 +50,13 @@ class CollectionManager:
             found += [self._route(f"{at}{end}", version, one=False) for end in ("", "/")]
             found += [self._route(f"{at}/{{number}}{end}", version, one=True) for end in ("", "/")]
         at = f"{ROOT_PATH}/{MEDIA_PATH}/{{number}}"
-        found += [Route(f"{at}{end}", with_cors(request_response(self.media))) for end in ("", "/")]
-        return found
+        return [*found, *(_route(f"{at}{end}", self.media) for end in ("", "/"))]
 
     def _route(self, path: str, version: Version, *, one: bool) -> Route:
         async def handler(request: Request) -> Response:
             return await self._answer(request, version, one=one)
 
-        return Route(path, with_cors(request_response(handler)), methods=["GET", "OPTIONS"])
+        return _route(path, handler)
 
     async def media(self, request: Request) -> Response:
         """``wp/v2/media/{number}``: where the file of a download is."""
@@ -94,6 +94,10 @@ class CollectionManager:
     @staticmethod
     def _one(resource: Resource, edition: Edition, asked: Asked, number: str) -> Response:
         return JSONResponse(_told(_numbered(resource.rows(edition), number), asked.fields))
+
+
+def _route(path: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(path, with_cors(request_response(handler)), methods=["GET", "OPTIONS"])
 
 
 def _listed(_request: Request, edition: Edition, asked: Asked) -> Response:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
+from filmroom.errors import InvalidInput
 from filmroom.model.datasets import (
     OWN_DOWNLOADS,
     DatasetDownload,
@@ -20,9 +21,9 @@ from filmroom.model.datasets import (
     slug,
     term_number,
 )
+from filmroom.model.doi_datasets import licence_of_rights
 from filmroom.model.dois import DoiRecord
-from filmroom.model.policy import known_licence
-from filmroom.wire.datacite.record import Record, bare_doi, text
+from filmroom.wire.datacite.record import Part, Record, bare_doi, text
 from filmroom.wire.pathdb import IMAGES_PATH, MOUNT_PATH
 
 HISTOPATHOLOGY = "Histopathology"
@@ -94,10 +95,8 @@ class DatasetRow:
     @property
     def licences(self) -> list[tuple[str, str]]:
         """Names and addresses: those of the record, else those that an editor names."""
-        rights = [(text(each, "rights"), text(each, "rightsUri") or "") for each in self.record.rights]
-        found = [(name, url) for name, url in rights if name]
-        found = found or [(name, "") for name in self.said.licences]
-        return [(name, url or _known_address(name)) for name, url in found]
+        rights = [each for each in self.record.rights if text(each, "rights")]
+        return list(map(_label, rights or [{"rights": name} for name in self.said.licences]))
 
     @cached_property
     def downloads(self) -> list[DatasetDownload]:
@@ -249,9 +248,13 @@ class Edition:
         return _counted((e.download.requirement, "", e.download.requirement_text) for e in self.downloads)
 
 
-def _known_address(licence: str) -> str:
-    known = known_licence(licence)
-    return known.url if known is not None else ""
+def _label(rights: Part) -> tuple[str, str]:
+    """Return the short name of a known licence, else what is said, and the address."""
+    try:
+        licence = licence_of_rights(rights)
+    except InvalidInput:
+        return text(rights, "rights") or "", ""
+    return licence.short_name, licence.url
 
 
 Term = tuple[str, str, str]
