@@ -19,6 +19,7 @@ from filmroom.model.access import Role
 from filmroom.model.accounts import Grant, TokenLifetimes
 from filmroom.settings import ArchiveAddress
 from filmroom.testing.archives import PAIRS, shared_archive
+from filmroom.testing.dicom_slides import slide_uid, write_dicom_slide
 from filmroom.testing.live import running_server
 from filmroom.testing.slides import write_ome, write_pyramid, write_svs
 
@@ -42,7 +43,10 @@ class Reply:
 
 @dataclass
 class Slides:
-    """A server with three public slides and, in the collection ``Shut``, one that ``ann`` was granted."""
+    """A server with three public slides and, in the collection ``Shut``, one that ``ann`` was granted.
+
+    Each collection also has a series of DICOM images: ``series`` and ``secret_series``.
+    """
 
     url: str
     address: ArchiveAddress
@@ -52,6 +56,8 @@ class Slides:
     plain: str = PLAIN
     ome: str = OME
     secret: str = SECRET
+    series: str = slide_uid("series", 0)
+    secret_series: str = slide_uid("series", 3)
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
         url = path if path.startswith("http") else self.url + path
@@ -84,6 +90,8 @@ def filled(address: ArchiveAddress, folder: Path) -> str:
     write_pyramid(folder / "open" / PLAIN)
     write_ome(folder / "open" / OME)
     write_svs(folder / "shut" / SECRET, seed=3)
+    write_dicom_slide(folder / "open" / "dicom")
+    write_dicom_slide(folder / "shut" / "dicom", seed=3)
     for name, access in (("open", "public"), ("shut", "restricted")):
         rules = Rules(collection=name.title(), access=access)
         ingest_paths(address, [folder / name], IngestOptions(rules, processes=1))
