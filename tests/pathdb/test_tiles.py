@@ -132,13 +132,15 @@ def test_turned_mirrored_grey(slides: Any) -> None:
     assert (shown(iiif(slides, slides.plain, ask.format("!90"))) == np.rot90(true[:, ::-1], -1)).all()
     grey = shown(iiif(slides, slides.plain, "0,0,200,100/max/0/gray.png"))
     assert (grey[..., 0] == grey[..., 2]).all()
+    two = shown(iiif(slides, slides.plain, "0,0,200,100/max/0/bitonal.png"))
+    assert set(np.unique(two)) == {0, 255}
 
 
 @pytest.mark.parametrize(
     "request_",
     [
         "full/max/45/default.jpg",
-        "full/max/0/bitonal.jpg",
+        "full/max/0/sepia.jpg",
         "full/max/0/default.gif",
         "0,0,0,10/max/0/default.jpg",
         "700,0,10,10/max/0/default.jpg",

@@ -59,14 +59,14 @@ class SlideSource:
 @dataclass(frozen=True, slots=True)
 class SlidePicture:
     """What to draw: a region, turned clockwise by ``rotation`` (0, 90, 180, 270 degrees) after it was
-    mirrored, in grey or in colour."""
+    mirrored, in colour, grey, or black and white."""
 
     region: Region
     form: Literal["jpg", "png"] = "jpg"
     quality: int = 80
     rotation: int = 0
     mirrored: bool = False
-    grey: bool = False
+    tones: Literal["color", "gray", "bitonal"] = "color"
 
 
 def draw_slide(source: SlideSource, wanted: SlidePicture) -> bytes:
@@ -93,8 +93,8 @@ def _encoded(image: Image, wanted: SlidePicture) -> bytes:
     if wanted.rotation:
         turns = {90: Transpose.ROTATE_270, 180: Transpose.ROTATE_180}
         image = image.transpose(turns.get(wanted.rotation, Transpose.ROTATE_90))
-    if wanted.grey:
-        image = image.convert("L")
+    if wanted.tones != "color":
+        image = image.convert("L" if wanted.tones == "gray" else "1")
     buffer = io.BytesIO()
     if wanted.form == "png":
         image.save(buffer, "PNG", compress_level=3)

@@ -20,7 +20,14 @@ _PERCENT = re.compile(rf"pct:({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER})")
 _SIZE = re.compile(r"(\^?)(!?)([0-9]{0,9}),([0-9]{0,9})")
 _SIZE_PERCENT = re.compile(rf"(\^?)pct:({_NUMBER})")
 _ROTATION = re.compile(r"(!?)(0|90|180|270)(?:\.0{1,9})?")
-_LAST = re.compile(r"(default|color|gray)\.(jpg|png)")
+_LAST = re.compile(r"(default|color|gray|bitonal)\.(jpg|png)")
+
+_TONES: dict[str, Literal["color", "gray", "bitonal"]] = {
+    "default": "color",
+    "color": "color",
+    "gray": "gray",
+    "bitonal": "bitonal",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,7 @@ class Request:
             raise InvalidInput("The rotation is 0, 90, 180 or 270, with ! before it to mirror.")
         last = _LAST.fullmatch(self.last)
         if last is None:
-            raise InvalidInput("The picture is default, color or gray, as .jpg or .png.")
+            raise InvalidInput("The picture is default, color, gray or bitonal, as .jpg or .png.")
         x, y, w, h = _region(self.region, width, height)
         shown_width, shown_height = _size(self.size, w, h)
         form: Literal["jpg", "png"] = "png" if last[2] == "png" else "jpg"
@@ -48,7 +55,7 @@ class Request:
             form=form,
             rotation=int(turn[2]),
             mirrored=bool(turn[1]),
-            grey=last[1] == "gray",
+            tones=_TONES[last[1]],
         )
 
 

@@ -164,7 +164,7 @@ class Tiles:
             "height": facts.height,
             "maxArea": iiif.MOST_PIXELS,
             "tiles": [{"width": pyramid.tile, "height": pyramid.tile, "scaleFactors": factors}],
-            "extraQualities": ["color", "gray"],
+            "extraQualities": ["color", "gray", "bitonal"],
             "extraFeatures": ["mirroring", "regionSquare", "sizeUpscaling"],
         }
         media = f'application/ld+json;profile="{_IIIF}"'
@@ -195,9 +195,13 @@ class Tiles:
     def _stored(self, shown: Shown, wanted: SlidePicture) -> bytes | None:
         """Return the stored tile that is the wanted picture, where there is one."""
         region = wanted.region
-        plain = wanted.form == "jpg" and not wanted.rotation and not wanted.mirrored and not wanted.grey
+        plain = wanted.form == "jpg" and not wanted.rotation and not wanted.mirrored
         pyramid = Pyramid.of(shown.facts)
-        if not plain or (region.shown_width, region.shown_height) != (pyramid.tile, pyramid.tile):
+        if (
+            not plain
+            or wanted.tones != "color"
+            or (region.shown_width, region.shown_height) != (pyramid.tile, pyramid.tile)
+        ):
             return None
         for step in pyramid.steps:
             side = pyramid.tile * step.factor
