@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -95,28 +95,24 @@ def place_slides(slides: Iterable[ListedSlide], target: Path, *, by_collection: 
     keys = {url: RemoteSeries((url,)).key for url in unique}
     known = _receipts(target)
     taken = {folded(receipt.path) for receipt in known.values()}
-    options = {
-        url: _options(url, slide, by_collection=by_collection)
-        for url, slide in unique.items()
-        if keys[url] not in known
-    }
-    chosen: dict[str, str] = {}
-    for _ in range(3):
-        wanted = Counter(folded(option[0]) for option in options.values())
-        for url, option in list(options.items()):
-            name = folded(option[0])
-            if len(option) == 1 or (wanted[name] == 1 and name not in taken):
-                chosen[url] = option[0]
-                taken.add(name)
-                del options[url]
-            else:
-                options[url] = option[1:]
+    options = {url: _options(url, slide, by_collection=by_collection) for url, slide in unique.items()}
+    # Those that are there count too: where the others of a name go does not depend on which came first.
+    wanted = [Counter(map(folded, level)) for level in zip(*options.values(), strict=True)]
     places = []
     for url, slide in unique.items():
         receipt = known.get(keys[url])
-        relative = receipt.path if receipt is not None else chosen[url]
+        relative = receipt.path if receipt is not None else _free(options[url], wanted, taken)
         places.append(SlidePlace(slide, url, target, relative, receipt))
     return places
+
+
+def _free(options: Sequence[str], wanted: Sequence[Counter[str]], taken: Container[str]) -> str:
+    """Return the first of the places that no other slide wants or has; the last one is nobody else's."""
+    *shared, own = options
+    for place, counts in zip(shared, wanted, strict=False):
+        if counts[folded(place)] == 1 and folded(place) not in taken:
+            return place
+    return own
 
 
 def _options(url: str, slide: ListedSlide, *, by_collection: bool) -> Sequence[str]:
