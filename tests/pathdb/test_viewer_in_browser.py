@@ -37,6 +37,19 @@ def test_the_viewer_shows_a_slide(new_slides: Any, tmp_path: Path) -> None:
         f"{new_slides.url}/caMicroscope/apps/mini/viewer.html?mode=pathdb&slideId={number}",
         tmp_path / "profile",
     )
+    check(page)
+    assert "<title>stolen</title>" not in page
+
+
+def test_the_viewer_shows_a_series(slides: Any, tmp_path: Path) -> None:
+    address = f"/caMicroscope/apps/mini/viewer.html?seriesUID={slides.series}"
+    page = rendered(slides.url + address, tmp_path / "profile")
+    check(page)
+    assert "<title>H&amp;E &lt;specimen&gt;, Open</title>" in page
+
+
+def check(page: str) -> None:
+    """See that the page shows tiles and a scale, all of it from here."""
     assert 'data-state="open"' in page
     assert "data-failed" not in page
     tiles = re.search(r'data-tiles="(\d+)"', page)
@@ -46,6 +59,5 @@ def test_the_viewer_shows_a_slide(new_slides: Any, tmp_path: Path) -> None:
     assert scale is not None
     assert re.fullmatch(r"[125]0* (µm|mm)", scale[1])
     assert "<canvas" in page
-    assert "<title>stolen</title>" not in page
     outside = re.findall(r"""(?:src|href)=["']((?:https?:)?//[^"']*)""", page)
     assert outside == []
