@@ -51,6 +51,15 @@ def shared_datacite() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_tables() -> Path:
+    """The folder of TCIA's tables of datasets beside the checkout; skipped where there is none."""
+    folder = SHARED.parent / "fixtures"
+    if not folder.is_dir():
+        pytest.skip("needs the tables of datasets beside the checkout (../shared/fixtures)")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL, one per test process."""
     with running_postgres() as server:

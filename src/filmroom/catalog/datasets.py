@@ -23,6 +23,7 @@ from filmroom.catalog.write import now
 from filmroom.errors import NotFound
 from filmroom.model.datasets import DatasetDownload, DatasetFacts, FactsChange, PublishedDataset
 from filmroom.model.doi_datasets import short_name_of
+from filmroom.model.doi_metadata import StoredAttributes
 from filmroom.model.dois import DoiState, normal_doi
 
 _READ_AT_ONCE = 200
@@ -98,21 +99,24 @@ class Datasets:
     def short_names(self) -> dict[str, str]:
         """Return the DOI of each short name that records or facts have, whatever the state of the record."""
         found: dict[str, str] = {}
-        with self._database.reading() as connection:
-            statement = (
-                sa.select(doi.c.doi, doi_document.c.attributes, dataset_facts.c.document)
-                .select_from(
-                    doi.join(doi_document).outerjoin(dataset_facts, dataset_facts.c.doi == doi.c.doi)
-                )
-                .order_by(doi.c.doi)
-                .execution_options(yield_per=_READ_AT_ONCE)
-            )
-            for row in connection.execute(statement):
+        statement = (
+            sa.select(doi.c.doi, doi_document.c.attributes, dataset_facts.c.document)
+            .select_from(doi.join(doi_document).outerjoin(dataset_facts, dataset_facts.c.doi == doi.c.doi))
+            .order_by(doi.c.doi)
+            .limit(_READ_AT_ONCE)
+        )
+        last = ""
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(statement.where(doi.c.doi > last)).all()
+            if not rows:
+                return found
+            for row in rows:
                 said = _FACTS.decode(row.document).short_name if row.document is not None else ""
-                name = short_name_of(msgspec.json.decode(row.attributes), self._kind) or said
+                name = short_name_of(StoredAttributes(row.attributes), self._kind) or said
                 if name:
                     found.setdefault(name, row.doi)
-        return found
+            last = rows[-1].doi
 
     def put_facts(self, given: Iterable[DatasetFacts]) -> FactsChange:
         """Store what is said of datasets, all or nothing; the downloads that are stored of them stay.
