@@ -139,6 +139,9 @@ def test_records_of_many_series(
     if client.api == "v4":
         assert (told.slice_thickness, told.species_code) == ("5.000000", None)
     assert len(client.series_records([])) == 0
+    assert client.series_records(held.ct) == client.series_records([held.ct])
+    with pytest.raises(errors.InvalidInput, match="'no uid'"):
+        client.series_records("no uid")
     with pytest.raises(errors.InvalidInput):
         client.series_records(["../x"])
 

@@ -148,6 +148,7 @@ def test_tcia_is_two_servers() -> None:
     assert (siblings(nbia, None), siblings(nlst, None)) == ((nlst,), (nbia,))
     assert siblings("https://other.example.org", None) == ()
     assert siblings(nbia, ()) == ()
+    assert siblings(nbia, "https://one.example.org") == ("https://one.example.org",)
     assert siblings("http://127.0.0.1", ["127.0.0.1:81", "http://127.0.0.1/nbia-api"]) == (
         "http://127.0.0.1:81",
     )

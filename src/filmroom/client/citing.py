@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +44,7 @@ _TCIA_PREFIXES = ("10.7937/", "10.25737/")
 class Asked:
     """What is to be cited, as :meth:`filmroom.client.Client.cite` was told."""
 
-    series: str | Series | Iterable[str | Series] = ()
+    series: tuple[str | Series, ...] = ()
     dois: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
     manifests: tuple[str | os.PathLike[str], ...] = ()
@@ -52,8 +52,7 @@ class Asked:
 
     def named_series(self) -> list[str | Series]:
         """Return the series that are named one by one. :raises InvalidInput: for what is no manifest."""
-        named = [self.series] if isinstance(self.series, str | Series) else list(self.series)
-        return [*named, *(uid for path in self.manifests for uid in read_manifest(Path(path)).series)]
+        return [*self.series, *(uid for path in self.manifests for uid in read_manifest(Path(path)).series)]
 
 
 def cite(

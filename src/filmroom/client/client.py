@@ -82,7 +82,7 @@ class Client(Questions, SlideFetching, Blocking):
         proxies: Mapping[str, str] | None = None,
         source: SourceName = "nbia",
         gen3_key: str | os.PathLike[str] | None = None,
-        others: Iterable[str] | None = None,
+        others: str | Iterable[str] | None = None,
         anonymous: bool = False,
         snapshot: Chosen = False,
     ) -> None:
@@ -170,10 +170,10 @@ class Client(Questions, SlideFetching, Blocking):
         self,
         series: str | Series | Iterable[str | Series] = (),
         *,
-        dois: Iterable[str] = (),
-        collections: Iterable[str] = (),
-        manifests: Iterable[str | os.PathLike[str]] = (),
-        folders: Iterable[str | os.PathLike[str]] = (),
+        dois: str | Iterable[str] = (),
+        collections: str | Iterable[str] = (),
+        manifests: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+        folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
         offline: bool = False,
         datacite: Datacite | None = None,
     ) -> Citations:
@@ -188,8 +188,11 @@ class Client(Questions, SlideFetching, Blocking):
         :raises NotFound: for a collection or a folder that is not there.
         """
         from filmroom.client.citing import Asked, cite
+        from filmroom.client.naming import several
 
-        asked = Asked(series, tuple(dois), tuple(collections), tuple(manifests), tuple(folders))
+        asked = Asked(
+            several(series), several(dois), several(collections), several(manifests), several(folders)
+        )
         return cite(self, asked, offline=offline, datacite=datacite)
 
     # downloads --------------------------------------------------------------------------------------

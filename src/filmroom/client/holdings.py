@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 from filmroom.client.layout import checked_uid
+from filmroom.client.naming import uids_of
 from filmroom.client.question import Asking, question
 from filmroom.client.records import Records
 from filmroom.client.servers import asked_of
@@ -77,14 +78,13 @@ class HoldingQuestions(Asking):
         return Records.of_rows(Licence, rows)
 
     @question
-    def series_records(self, series: Iterable[str | Series]) -> Steps[Records[SeriesRecord]]:
+    def series_records(self, series: str | Series | Iterable[str | Series]) -> Steps[Records[SeriesRecord]]:
         """Return everything about many series, 10,000 in a question.
 
         Series that the server does not have, or does not show, are left out. That one of the questions
         fails is an error: what is returned is complete.
         """
-        named = (each if isinstance(each, str) else each.series_instance_uid for each in series)
-        uids = list(dict.fromkeys(map(checked_uid, named)))
+        uids = list(dict.fromkeys(map(checked_uid, uids_of(series))))
         rows = yield from self._records_of(uids)
         for root in self.others:
             known = {row["series_instance_uid"] for row in rows}

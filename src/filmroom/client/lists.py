@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from filmroom.client.naming import uids_of
 from filmroom.client.question import Asking, question
 from filmroom.client.records import Records
 from filmroom.client.steps import Answer, Request, Steps
@@ -60,7 +61,12 @@ class ListQuestions(Asking):
 
     @question
     def make_shared_list(
-        self, name: str, series: Iterable[str | Series], *, description: str = "", address: str = ""
+        self,
+        name: str,
+        series: str | Series | Iterable[str | Series],
+        *,
+        description: str = "",
+        address: str = "",
     ) -> Steps[None]:
         """Make a list. It belongs to the account of this client, which must have one.
 
@@ -68,8 +74,7 @@ class ListQuestions(Asking):
         :raises InvalidInput: for a name, description, address or number of series that no list can have.
         :raises ServerError: with the server's words, when the name is taken or a series is not shown.
         """
-        uids = tuple(each if isinstance(each, str) else each.series_instance_uid for each in series)
-        new = NewList(name, uids, description, address)
+        new = NewList(name, uids_of(series), description, address)
         form = {
             "name": new.name,
             "list": list(new.series_instance_uids),

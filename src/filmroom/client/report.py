@@ -43,6 +43,12 @@ class DownloadReport:
     results: tuple[SeriesResult, ...]
     seconds: float
 
+    def __repr__(self) -> str:
+        return (
+            f"<DownloadReport: {len(self.ok)} series fetched ({self.bytes} bytes), "
+            f"{len(self.skipped)} already there, {len(self.failed)} failed>"
+        )
+
     def _with(self, status: Status) -> tuple[SeriesResult, ...]:
         return tuple(result for result in self.results if result.status == status)
 

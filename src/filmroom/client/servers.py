@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar, cast
 
 from filmroom import settings
+from filmroom.client.naming import several
 from filmroom.client.records import Records
 from filmroom.client.steps import Answer, Request, Steps, begin, fail, go_on
 from filmroom.errors import FilmroomError, NoSuchOperation, NotFound
@@ -44,13 +45,13 @@ class Asker(Protocol):
     def note_elsewhere(self, uids: Iterable[str], root: str) -> None: ...
 
 
-def siblings(root: str, chosen: Iterable[str] | None) -> tuple[str, ...]:
+def siblings(root: str, chosen: str | Iterable[str] | None) -> tuple[str, ...]:
     """Return the roots of the servers that are asked for what one does not have.
 
     :param chosen: None for those that are known to belong to it.
     :raises InvalidInput: when one of them is no server's address.
     """
-    found = _SIBLINGS.get(root, ()) if chosen is None else map(server_root, chosen)
+    found = _SIBLINGS.get(root, ()) if chosen is None else map(server_root, several(chosen))
     return tuple(dict.fromkeys(each for each in found if each != root))
 
 

@@ -108,7 +108,7 @@ class StoredRecords:
 
     def _write(self, path: Path, copy: _Copy) -> None:
         with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what a login sees is in it
             write_durably(path, msgspec.json.encode(copy))
 
 
