@@ -104,6 +104,17 @@ EVIL: dict[str, Any] = {
 }
 
 
+# A record may hold as much as it likes; the header of an answer may not.
+MUCH: dict[str, Any] = {
+    **GOOD,
+    "creators": [GOOD["creators"][0]] * 500,
+    "rightsList": [
+        {"rights": "long", "rightsUri": f"https://x.example/{'y' * 100_000}"},
+        *({"rights": "r", "rightsUri": f"https://x.example/{number}"} for number in range(500)),
+    ],
+}
+
+
 def made(doi: str, attributes: dict[str, Any], state: DoiState = DoiState.FINDABLE) -> DoiRecord:
     return DoiRecord(
         doi=doi,
@@ -127,6 +138,7 @@ def url(module_address: ArchiveAddress) -> Iterator[str]:
             [
                 made(DOI, GOOD),
                 made("10.5072/evil", EVIL),
+                made("10.5072/much", MUCH),
                 made("10.5072/closed", shut),
                 made("10.5072/draft", GOOD, DoiState.DRAFT),
                 made("10.5072/hidden", GOOD, DoiState.REGISTERED),
@@ -198,6 +210,14 @@ def test_links_that_programs_follow(ask: Callable[..., Any], url: str) -> None:
         assert wanted in header
     for address in re.findall(rf"<{re.escape(url)}([^>]*)>", header):
         assert ask(address).status == 200
+
+
+def test_headers_stay_short(ask: Callable[..., Any]) -> None:
+    answer = ask("/doi/10.5072/much")
+    assert answer.status == 200
+    assert "https://x.example/499" in answer.text
+    assert "https://x.example/0>" in answer.headers["link"]
+    assert len(answer.headers["link"]) < 8_000
 
 
 def test_the_manifest_names_what_everybody_may_fetch(ask: Callable[..., Any], url: str) -> None:

@@ -29,7 +29,8 @@ _WEB = ("http://", "https://")
 _SHOWN_RELATIONS = 25
 # Headers are short; the page itself links to all formats.
 _LINKED = ("DataCite XML", "DataCite JSON", "schema.org", "CSL-JSON", "BibTeX")
-_LINKED_AUTHORS = 10
+_LINKED_AT_MOST = 10  # of each kind
+_LONGEST_LINK = 1_000
 _ORCID = "https://orcid.org/"
 _VERSIONS = (
     "IsNewVersionOf",
@@ -114,9 +115,9 @@ def link_headers(landing: Landing) -> str:
         for each in RECORD_FORMATS
         if each.name in _LINKED
     ]
-    links += [f'<{_header_safe(url)}>; rel="license"' for url in _licence_addresses(record)]
+    links += [f'<{url}>; rel="license"' for url in _licence_addresses(record)]
     orcids = filter(None, map(_orcid, record.creators))
-    links += [f'<{each}>; rel="author"' for each in list(orcids)[:_LINKED_AUTHORS]]
+    links += [f'<{each}>; rel="author"' for each in list(orcids)[:_LINKED_AT_MOST]]
     if landing.collection:
         links.append(f'<{root}{landing.path}?format=tcia>; rel="item"; type="text/plain"')
     return ", ".join(links)
@@ -128,7 +129,8 @@ def _header_safe(address: str) -> str:
 
 def _licence_addresses(record: Record) -> list[str]:
     found = (text(each, "rightsUri") for each in record.rights)
-    return [each for each in found if each and _is_web(each)]
+    safe = [_header_safe(each) for each in found if each and _is_web(each)]
+    return [each for each in safe if len(each) <= _LONGEST_LINK][:_LINKED_AT_MOST]
 
 
 def _is_web(address: str) -> bool:
