@@ -174,8 +174,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "datacite_internal_hosts",
         "",
-        "Hosts (`host` or `host:port`, between commas) in an internal network whose landing pages may be asked "
-        "for before a DOI is registered; that of the public address may.",
+        "Hosts (`host` or `host:port`, between commas) in an internal network whose landing pages may be "
+        "asked for before a DOI is registered; that of the public address may.",
     ),
     Setting(
         "datacite_host",

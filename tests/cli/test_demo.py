@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,14 @@ def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
         assert done.returncode == 0, path
         assert "Example" in done.stdout, path
         assert f"filmroom {' '.join(path)}" in " ".join(done.stdout.split()), path
+
+
+def test_help_is_as_wide_as_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for width in (60, 100):
+        monkeypatch.setenv("COLUMNS", str(width))
+        paragraphs = run(tmp_path, "sync", "--help").stdout.split("\n" + " " * width + "\n")
+        [lines] = [each.splitlines() for each in paragraphs if "The first time lists" in each]
+        assert len(lines) > 2
+        for line, following in pairwise(lines):
+            # Each line ends because the next word has no place on it.
+            assert len(line.rstrip()) + 1 + len(following.split()[0]) > width - 2, lines

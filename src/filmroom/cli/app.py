@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import Annotated, NoReturn
 
@@ -59,6 +60,20 @@ for module in (
     upkeep,
 ):
     module.register(app)
+
+
+def _let_help_flow(commands: typer.Typer) -> None:
+    """Let paragraphs of help be as wide as the terminal: typer keeps the line breaks of all but the first."""
+    for command in commands.registered_commands:
+        if command.callback is not None:
+            text = command.help or inspect.getdoc(command.callback) or ""
+            command.help = "\n\n".join(" ".join(part.split("\n")) for part in text.split("\n\n"))
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _let_help_flow(group.typer_instance)
+
+
+_let_help_flow(app)
 
 
 def _print_version(value: bool) -> None:

@@ -66,7 +66,7 @@ def show(
     data: DataOption = None,
     database_url: DatabaseOption = None,
 ) -> None:
-    """Print a record: its attributes as ``edit`` reads them, or its XML."""
+    """Print a record: its attributes as `edit` reads them, or its XML."""
     from filmroom.cli.doi_files import as_yaml
     from filmroom.model.doi_repositories import DoiWriter
     from filmroom.wire.datacite.change import document_of

@@ -70,7 +70,7 @@ def repair(
         report = mend(folder, client)
     for each in report.series:
         what = {
-            "files": f"{len(each.files)} files replaced",
+            "files": f"{len(each.files)} {'file' if len(each.files) == 1 else 'files'} replaced",
             "series": "fetched again",
             "adopted": "is as the server has it, and has a receipt now",
             "failed": f"failed: {each.error}",
