@@ -347,6 +347,19 @@ def test_digests_of_the_header() -> None:
         assert told_digests(bad) == {}
 
 
+def test_the_guide(new_slides: Slides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the guide says in Python is run."""
+    (tmp_path / "in").mkdir()
+    write_svs(tmp_path / "in" / "one.svs", seed=5)
+    rules = Rules(collection="Demo-Slides")
+    ingest_paths(new_slides.address, [tmp_path / "in"], IngestOptions(rules, processes=1))
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "pathology.md"
+    (block,) = re.findall(r"```python\n(.*?)```", guide.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block.replace("http://127.0.0.1:8080", new_slides.url), str(guide), "exec"), {})
+    assert (tmp_path / "slides" / "Demo-Slides" / "one.svs").is_file()
+
+
 # -- commands --------------------------------------------------------------------------------------------
 
 
@@ -358,7 +371,8 @@ def test_commands(slides: Slides, tmp_path: Path) -> None:
     assert slides.plain not in table
     ask = ("download", "--slides", "--server", slides.url, "-c", "Open", "--to", tmp_path)
     shown = run_filmroom(*ask, "--dry-run")
-    assert "3 slides" in shown.stderr
+    assert "3 slides, " in shown.stderr
+    assert "3 slides: No licence is told" in shown.stderr
     assert not (tmp_path / "Open").exists()
     done = run_filmroom(*ask)
     assert done.stdout.startswith("3 slides fetched and checked")

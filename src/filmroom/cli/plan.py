@@ -47,9 +47,9 @@ def print_plan(plan: Sequence[PlannedSeries], folder: Path, fmt: Format) -> None
     print_licences(_wanted(plan))
 
 
-def print_licences(series: Sequence[OneSeries | ListedSlide]) -> None:
-    """Say under which licences series or slides come."""
-    for line in _licence_lines(_licences(series)):
+def print_licences(series: Sequence[OneSeries | ListedSlide], what: str = "series") -> None:
+    """Say under which licences series come, or slides. :param what: what they are called."""
+    for line in _licence_lines(_licences(series), what):
         remark(line)
 
 
@@ -66,9 +66,9 @@ def confirmed(plan: Sequence[PlannedSeries], folder: Path) -> bool:
     return agreed(_wanted(plan), _size(plan), f"{_amount(plan)}, into {folder}")
 
 
-def agreed(wanted: Sequence[OneSeries | ListedSlide], size: int, amount: str) -> bool:
+def agreed(wanted: Sequence[OneSeries | ListedSlide], size: int, amount: str, what: str = "series") -> bool:
     """Return whether a person at a terminal agrees; see :func:`confirmed`. :param size: in bytes."""
-    print_licences(wanted)
+    print_licences(wanted, what)
     bound = any(each.restriction for each in _licences(wanted))
     if not wanted or not (bound or size > _ASK_ABOVE):
         return True
@@ -115,11 +115,11 @@ def _licences(series: Sequence[OneSeries | ListedSlide]) -> list[LicenceUse]:
     return [licence_use(name, url, count) for (name, url), count in found.most_common()]
 
 
-def _licence_lines(licences: Sequence[LicenceUse]) -> list[str]:
+def _licence_lines(licences: Sequence[LicenceUse], what: str) -> list[str]:
     from filmroom.net.answers import one_line
 
     lines = [
-        one_line(f"{each.source}: {each.restriction or each.name}{f' {each.url}' if each.url else ''}")
+        one_line(f"{each.series} {what}: {each.restriction or each.name}{f' {each.url}' if each.url else ''}")
         for each in licences[:_TIDY]
     ]
     more = licences[_TIDY:]

@@ -44,11 +44,11 @@ def fetch_slides(
     if dry_run:
         print_records(chosen.to_dicts(), _COLUMNS, fmt)
         remark(f"{amount}, into {to}.")
-        print_licences(chosen)
+        print_licences(chosen, "slides")
         return
     if yes or not is_terminal():
-        print_licences(chosen)
-    elif not agreed(chosen, size, f"{amount}, into {to}"):
+        print_licences(chosen, "slides")
+    elif not agreed(chosen, size, f"{amount}, into {to}", "slides"):
         raise typer.Exit(1)
     with shown_progress("slides") as progress:
         report = client.download_slides(chosen, to, overwrite=overwrite, progress=progress)
