@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import inspect
 import logging
@@ -17,7 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from conftest import Slides
-from filmroom import Client, nbia, pathdb
+from filmroom import AsyncClient, Client, nbia, pathdb
 from filmroom.client.slides import pathdb_of
 from filmroom.dropin.session import session
 from filmroom.dropin.slides import IMAGE_COLUMNS
@@ -234,7 +235,7 @@ class Site:
     )
 
     async def give(self, request: Request) -> Response:
-        path = request.url.path.removeprefix("/pathdb/")
+        path = request.url.path.removeprefix("/pathdb").lstrip("/")
         page = int(request.query_params.get("page", "0"))
         self.asked.append(f"{path}?{page}" if path.startswith("listofimages") else path)
         fault = self.faults.get(path, "")
@@ -285,6 +286,24 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         state.url = url
         monkeypatch.setenv("FILMROOM_SERVER", url)
         yield state
+
+
+def test_tcias_own_lists_stand_at_the_root(site: Site, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of TCIA another server has the slides; here this one, so that nobody else is asked."""
+    monkeypatch.delenv("FILMROOM_SERVER")
+    monkeypatch.setattr("filmroom.client.slides.PATHDB_SERVER", site.url)
+    rows = pathdb.getImages("brca")
+    assert site.asked == ["collections", "listofimages/11?0", "listofimages/11?1"]
+    rows.append({**rows[0], "imageUrl": None})
+    pathdb.downloadImages(rows)
+    assert (here / "pathdb_images" / "same.svs").read_bytes() == site.files["11"]
+
+    async def ask() -> Any:
+        async with AsyncClient() as client:
+            return await client.slides(collection="CPTAC-BRCA")
+
+    (slide,) = asyncio.run(ask())
+    assert slide.viewer_url == f"{site.url}/caMicroscope/apps/mini/viewer.html?mode=pathdb&slideId=1100"
 
 
 def test_only_collections_with_the_name_are_asked(site: Site) -> None:

@@ -326,8 +326,11 @@ def test_what_is_no_slide_is_refused(slides: Slides, tmp_path: Path) -> None:
             client.download_slides(["https://h/a.svs"], tmp_path)  # type: ignore[list-item]
         with pytest.raises(InvalidInput, match="worker"):
             client.download_slides(client.slides(), tmp_path, workers=0)
-        (result,) = client.download_slides(listed(7, None), tmp_path).results
-        assert isinstance(result.error, NotFound)
+        one = client.slides(subject="TCGA-AB-1234")[0]
+        nowhere = [listed(7, None), listed(8, "public://x.svs"), listed(9, "s3://b/x.svs"), listed(10, "x y")]
+        report = client.download_slides([*nowhere, one], tmp_path)
+        assert [result.status for result in report.results] == ["ok", *["failed"] * 4]
+        assert all(isinstance(result.error, NotFound) for result in report.failed)
     with pytest.raises(NotFound, match="lists no slides"), Client(f"{slides.url}/nowhere") as client:
         client.slides()
 

@@ -14,7 +14,7 @@ from filmroom.client.crew import Crew
 from filmroom.client.layout import check_space, disk_error, held, writing
 from filmroom.client.mending import md5_of
 from filmroom.client.report import DownloadReport, Meter, Progress, SeriesResult, Status
-from filmroom.client.slide_places import SlidePlace, SlideReceipt, place_slides
+from filmroom.client.slide_places import SlidePlace, SlideReceipt, has_file, place_slides
 from filmroom.client.sources.base import RemoteFile, origin_of
 from filmroom.client.sources.files import FilesBody, FileService
 from filmroom.client.transfer import SeriesTransfer
@@ -80,7 +80,7 @@ class SlideDownload:
 
         :raises StoreFull: when the disk cannot hold them. :raises StoreError: when it cannot be written.
         """
-        nowhere = [_failed(slide) for slide in slides if not slide.url]
+        nowhere = [_failed(slide) for slide in slides if not has_file(slide)]
         return self.fetch(self.plan(slides), nowhere)
 
     def fetch(self, places: Sequence[SlidePlace], failed: Sequence[SlideResult] = ()) -> DownloadReport:
@@ -177,6 +177,6 @@ def _failed(
     slide: ListedSlide, place: SlidePlace | None = None, error: FilmroomError | None = None
 ) -> SlideResult:
     if place is None:
-        reason = NotFound(f"The server tells no file of slide {slide.id}.")
+        reason = NotFound(f"The server tells no address of a file of slide {slide.id}.")
         return SlideResult(str(slide.id), "failed", Path(), error=reason, slide=slide)
     return SlideResult(place.key, "failed", place.file, error=error, slide=slide)

@@ -18,7 +18,7 @@ import msgspec
 
 from filmroom.client.layout import STATE, SeriesPlace, write_durably
 from filmroom.client.member_names import checked_member_name
-from filmroom.client.sources.base import RemoteSeries, last_part
+from filmroom.client.sources.base import RemoteSeries, is_address, last_part
 from filmroom.errors import BadAnswer
 from filmroom.model.naming import folded, made_plain
 from filmroom.model.slides import ListedSlide
@@ -82,16 +82,20 @@ class SlidePlace:
         write_durably(self.target / STATE / f"{self.key}{_SUFFIX}", data)
 
 
+def has_file(slide: ListedSlide) -> bool:
+    """Whether the server tells where the slide's file is on the web."""
+    return slide.url is not None and is_address(slide.url) and slide.url.lower().startswith("http")
+
+
 def place_slides(slides: Iterable[ListedSlide], target: Path, *, by_collection: bool) -> list[SlidePlace]:
-    """Return where slides go, each address once; a slide that was fetched before stays where it is.
+    """Return where slides go that have a file, each address once; one that was fetched before stays there.
 
     No two slides share a file: those whose names are alike go into a folder of their collection, and where
     even that does not tell them apart, into one named with the slide's number in it.
 
     :param by_collection: put all of them into folders of their collections.
-    :raises InvalidInput: for a slide whose address is none.
     """
-    unique = {slide.url: slide for slide in slides if slide.url}
+    unique = {slide.url: slide for slide in slides if slide.url and has_file(slide)}
     keys = {url: RemoteSeries((url,)).key for url in unique}
     known = _receipts(target)
     taken = {folded(receipt.path) for receipt in known.values()}

@@ -13,6 +13,7 @@ from typing import Any
 
 from filmroom.client import Client
 from filmroom.client.slide_download import SlideDownload
+from filmroom.client.slide_places import has_file
 from filmroom.client.slides import pathdb_of
 from filmroom.dropin.ask import save_frame, stamp
 from filmroom.dropin.extras import pandas, plotly_objects
@@ -133,7 +134,13 @@ def downloadImages(images_data: Any, path: str = FOLDER, max_workers: int = 10, 
     :param images_data: rows or a data frame of :func:`getImages`.
     :param number: fetch at most so many that are not there yet; 0: all.
     """
-    slides = [_slide(row) for row in _rows(images_data)]
+    slides = []
+    for row in _rows(images_data):
+        slide = _slide(row)
+        if has_file(slide):
+            slides.append(slide)
+        else:
+            log.error("An image without an address is left out: %.80r.", slide.url)
     if not slides:
         log.error("There are no images to download.")
         return
@@ -173,8 +180,6 @@ def _rows(images_data: Any) -> Sequence[Mapping[str, Any]]:
 
 def _slide(row: Mapping[str, Any]) -> ListedSlide:
     url = row.get("imageUrl", row.get("wsiimage_url"))
-    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")):
-        raise InvalidInput(f"A row without an imageUrl: {url!r:.80}.")
     collection = row.get("collectionName", row.get("collection"))
     nothing = dict.fromkeys(ListedSlide.__dataclass_fields__)
     return ListedSlide(
@@ -182,7 +187,7 @@ def _slide(row: Mapping[str, Any]) -> ListedSlide:
             **nothing,
             "id": 0,
             "viewer_url": "",
-            "url": url.strip(),
+            "url": url.strip() if isinstance(url, str) else None,
             "collection": collection if isinstance(collection, str) else None,
         }
     )

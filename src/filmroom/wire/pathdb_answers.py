@@ -74,7 +74,8 @@ def _collection(row: Mapping[str, Any]) -> ListedCollection:
 
 def _image(row: Mapping[str, Any], site: str) -> ListedSlide:
     number = _number(row, "nid")
-    url = _text(row, "field_wsiimage", "url")
+    told = _text(row, "field_wsiimage", "url")
+    url = told.replace(" ", "%20") if told else None
     md5 = _text(row, "md5")
     return ListedSlide(
         id=number,
