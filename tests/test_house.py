@@ -122,6 +122,18 @@ def test_importing_the_client_stays_light(statement: str) -> None:
     assert done.stdout.strip() == ""
 
 
+def test_the_archive_starts_without_what_reads_slides() -> None:
+    """The extra ``server`` alone has none of these; what needs them says so when it is asked for."""
+    heavy = ("tifffile", "tiffslide", "wsidicom", "PIL", "imagecodecs", "pandas", "polars")
+    code = f"""
+import sys
+for name in {heavy!r}:
+    sys.modules[name] = None
+import filmroom.server.app, filmroom.server.run, filmroom.ingest.load, filmroom.upkeep.fsck, filmroom.cli.app
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_clients_names_are_loaded_where_they_are() -> None:
     from filmroom import client
 

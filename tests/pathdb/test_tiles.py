@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from filmroom.model.slides import Region
 from filmroom.server.pathdb.tiles import Pyramid
 from filmroom.slide.file import SlideFile
-from filmroom.slide.tiles import Region, picture
+from filmroom.slide.tiles import picture
 from filmroom.testing.slides import specimen, write_pyramid, write_svs
 
 

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence
 
 from filmroom.errors import InvalidInput, UnusableSlide
+from filmroom.model.slides import Region
 from filmroom.render.file_part import FilePart
 from filmroom.slide.series import SlideSeries
-from filmroom.slide.tiles import Region, picture, stored_tile
+from filmroom.slide.tiles import picture, stored_tile
 from filmroom.testing.dicom_slides import slide_image, write_dicom_slide
-from filmroom.testing.phantom import write_phantom
 from filmroom.testing.slides import specimen
 
 Open = Callable[..., SlideSeries]
@@ -101,6 +102,23 @@ def test_red_green_and_blue_stay_what_they_are(tmp_path: Path, opened: Open, jfi
     assert stored is not None
     shown = np.asarray(Image.open(io.BytesIO(stored)).convert("RGB"), dtype=int)
     assert np.abs(shown - source.astype(int)).mean() < 4
+
+
+def test_a_large_colour_profile_is_passed_over(tmp_path: Path, opened: Open) -> None:
+    ds = slide_image(specimen(256, 256), "VOLUME", tile=128)
+    ds.OpticalPathSequence[0].ICCProfile = bytes(20_000_000)
+    for undefined in (False, True):
+        ds["OpticalPathSequence"].is_undefined_length = undefined
+        ds.OpticalPathSequence[0].is_undefined_length_sequence_item = undefined
+        ds.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+        assert opened(tmp_path / "a.dcm").facts.width == 256
+
+
+def test_a_header_of_middling_length_is_read(tmp_path: Path, opened: Open) -> None:
+    ds = slide_image(specimen(256, 256), "VOLUME", tile=128)
+    a_long_header(ds, paths=100)
+    ds.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert opened(tmp_path / "a.dcm").facts.width == 256
 
 
 def test_label_and_overview_are_never_levels(tmp_path: Path, opened: Open) -> None:
@@ -191,6 +209,13 @@ def every_tile_its_plane(ds: Dataset) -> None:
         group.PlanePositionSlideSequence[0].ZOffsetInSlideCoordinateSystem = number
 
 
+def a_long_header(ds: Dataset, paths: int = 1_000) -> None:
+    ds.OpticalPathSequence = Sequence([Dataset() for _ in range(paths)])
+    for number, path in enumerate(ds.OpticalPathSequence):
+        path.OpticalPathIdentifier, path.ICCProfile = str(number), bytes(10_000)
+    ds["OpticalPathSequence"].is_undefined_length = True
+
+
 def no_pixels(ds: Dataset) -> None:
     del ds.PixelData
 
@@ -221,6 +246,7 @@ def an_offset_outside(ds: Dataset) -> None:
         no_tile_size,
         a_tile_elsewhere,
         every_tile_its_plane,
+        a_long_header,
         no_pixels,
         many_planes,
         an_offset_outside,
@@ -260,8 +286,6 @@ def test_a_level_that_cannot_be_read_is_not_passed_over(tmp_path: Path, opened: 
         opened(*sorted(folder.iterdir()))
 
 
-def test_other_series_are_no_slides(tmp_path: Path, opened: Open) -> None:
-    write_phantom(tmp_path)
-    path = next(path for path in sorted(tmp_path.rglob("*.dcm")) if dcmread(path).Modality == "CT")
+def test_other_series_are_no_slides(opened: Open) -> None:
     with pytest.raises(UnusableSlide):
-        opened(path)
+        opened(Path(str(get_testdata_file("CT_small.dcm", download=False))))

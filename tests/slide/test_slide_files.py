@@ -12,9 +12,10 @@ import tifffile
 from PIL import Image
 
 from filmroom.errors import InvalidInput, UnusableSlide
+from filmroom.model.slides import Region
 from filmroom.slide.file import SlideFile
 from filmroom.slide.strip import plan_strip, stripped
-from filmroom.slide.tiles import Region, jpeg, picture, stored_tile
+from filmroom.slide.tiles import jpeg, picture, stored_tile
 from filmroom.testing.slides import LABEL_TEXT, specimen, write_ome, write_pyramid, write_svs
 
 WRITERS = {"svs": write_svs, "tiff": write_pyramid, "ome-tiff": write_ome}

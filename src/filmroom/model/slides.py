@@ -55,6 +55,18 @@ class SlideFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle of a slide in pixels of its largest level, and the size in pixels to show it in."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    shown_width: int
+    shown_height: int
+
+
+@dataclass(frozen=True, slots=True)
 class SlideFile:
     """The file that a slide is given out as: a copy without the pictures of the glass, or the original."""
 

@@ -22,7 +22,8 @@ from filmroom.render.file_part import FilePart
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from filmroom.slide.tiles import OpenSlide, Region
+    from filmroom.model.slides import Region
+    from filmroom.slide.tiles import OpenSlide
 
 _OPEN_SLIDES = 4
 _SECONDS = 20

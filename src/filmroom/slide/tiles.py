@@ -7,7 +7,6 @@ front of it. Everything else is decoded and encoded again.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from filmroom.errors import InvalidInput, UnusableSlide
-from filmroom.model.slides import SlideFacts
+from filmroom.model.slides import Region, SlideFacts
 
 _MOST_PIXELS = 2**24
 """Pixels of one answer, and of what is read for it, at most."""
@@ -33,18 +32,6 @@ class OpenSlide(Protocol):
         """Return a stored tile as a JPEG image; None where it is none."""
 
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A rectangle of a slide in pixels of its largest level, and the size in pixels to show it in."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-    shown_width: int
-    shown_height: int
 
 
 def check_region(slide: OpenSlide, region: Region) -> None:

@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import Literal
 
 from filmroom.errors import InvalidInput
+from filmroom.model.slides import Region
 from filmroom.render.slide_picture import SlidePicture
-from filmroom.slide.tiles import Region
 
 MOST_PIXELS = 2**24
 """Pixels of one answer at most, as ``maxArea`` of the information says."""

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from filmroom.errors import NotFound
-from filmroom.model.slides import SlideFacts
+from filmroom.model.slides import Region, SlideFacts
 from filmroom.render.slide_picture import SlidePicture
 from filmroom.server.endpoint import OPERATION_KEY
 from filmroom.server.pathdb import iiif
@@ -19,7 +19,6 @@ from filmroom.server.pathdb.named import Named
 from filmroom.server.pathdb.slides import Shown, SlideRoom, entity_tag, scale_steps
 from filmroom.server.service import Service
 from filmroom.server.zip_response import choose_answer
-from filmroom.slide.tiles import Region
 from filmroom.wire.pathdb import MOUNT_PATH
 
 IIIF_PATH = f"{MOUNT_PATH}/iiif"
