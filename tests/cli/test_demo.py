@@ -55,6 +55,8 @@ def test_a_running_demo_answers_refuses_a_second_and_ends_in_order(tmp_path: Pat
             url = next(line.split()[2] for line in lines if line.startswith("Serving on"))
             with urllib.request.urlopen(f"{url}/nbia-api/services/v4/getCollectionValues") as answer:
                 assert b"Demo-Phantom" in answer.read()
+            with urllib.request.urlopen(f"{url}/api/v2/collections?search=Demo-Phantom") as answer:
+                assert b"10.5072/demo-phantom" in answer.read()
             shown = "".join(lines)
             assert f"FILMROOM_SERVER={url}" in shown
             assert "client.download(" in shown

@@ -99,6 +99,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 def _fill(address: ArchiveAddress, folder: Path) -> None:
     """Take the samples in; files that are there already are recognised and cost only their reading."""
+    from filmroom.cli.demo_datasets import publish_datasets
     from filmroom.ingest.assign import Rules
     from filmroom.ingest.load import IngestOptions, ingest_paths
     from filmroom.model.policy import find_licence
@@ -124,6 +125,7 @@ def _fill(address: ArchiveAddress, folder: Path) -> None:
             )
     shutil.rmtree(generated, ignore_errors=True)
     say(f"  {stored} files stored, {present} were there already, in {len(groups)} collections.")
+    publish_datasets(address, groups)
 
 
 @contextlib.contextmanager
