@@ -61,7 +61,7 @@ def refuse_label_image(values: Mapping[str, object], assignment: Assignment, rul
         raise Refused(
             "label-image",
             "The image shows the label of the glass, which may name the patient. If this collection may give "
-            "such images out, allow it and take the file in again: filmroom slide originals COLLECTION yes",
+            "such images out: filmroom slide originals COLLECTION yes, then filmroom quarantine retry",
         )
 
 

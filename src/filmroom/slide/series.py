@@ -12,6 +12,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -42,9 +43,11 @@ _LARGEST_TILE = 2**26
 """Pixels of a tile, at most: a series of larger ones cannot be shown in pieces."""
 _LARGEST_VALUE = 64 * 1024 * 1024
 """Bytes of what is read at once: an element of the header, a table of tiles, a tile."""
-_MOST_OF_HEADERS = 16 * 1024 * 1024
+_MOST_OF_HEADERS = 6 * 1024 * 1024
+"""Bytes of headers that are parsed, at most; a program's form of them takes a hundred times as much. Colour
+profiles and other long values are passed over."""
 _MOST_OF_TABLES = 256 * 1024 * 1024
-"""Bytes of each instance that are read to find out what it is, and where its tiles are, at most."""
+"""Bytes that are read to find out where the tiles are, at most."""
 _MOST_MICROMETRES = 100.0
 _MOST_POWER = 1_000.0
 _CACHE = 16 * 1024 * 1024
@@ -74,7 +77,8 @@ class SlideSeries:
             raise UnusableSlide(f"The series cannot be read as a slide ({type(error).__name__}).") from None
 
     def _open(self, sources: Sequence[Positioned]) -> None:
-        opened = {str(number): _Instance(source, str(number)) for number, source in enumerate(sources)}
+        allowance = _Allowance(_MOST_OF_HEADERS)
+        opened = {str(n): _Instance(source, str(n), allowance) for n, source in enumerate(sources)}
         settings = Settings(
             strict_tile_size_check=False,
             decoded_frame_cache_size=_CACHE,
@@ -88,8 +92,7 @@ class SlideSeries:
             raise UnusableSlide("The slide has too many tiles.")
         (base,) = (reader for reader in source.readers if reader.dataset is source.base_dataset)
         vendor, power = opened[str(base.filepath)].said()
-        for instance in opened.values():
-            instance.allow(_MOST_OF_TABLES)
+        allowance.left = _MOST_OF_TABLES
         self._slide = WsiDicom(source, settings=settings)
         self._levels: list[Level] = list(self._slide.levels)
         parts: dict[str, list[WsiDicomReader]] = defaultdict(list)
@@ -98,8 +101,7 @@ class SlideSeries:
         for level in self._levels:
             for uid, each in level.instances.items():
                 _refuse_misplaced(each, parts[str(uid)], opened)
-        for instance in opened.values():
-            instance.allow(None)
+        allowance.left = None
         spacing = self._levels[0].mpp
         self.facts = SlideFacts(
             format="dicom",
@@ -136,18 +138,25 @@ class SlideSeries:
         self._slide.clear_cache()
 
 
-class _Bounded(io.BufferedReader):
-    """A file that refuses to give out more at once, or more until it is opened, than is bearable."""
+@dataclass(slots=True)
+class _Allowance:
+    """How many more bytes may be read of all instances together; None: as many as are asked for."""
 
-    left: int | None = _MOST_OF_HEADERS
+    left: int | None
+
+
+class _Bounded(io.BufferedReader):
+    """A file that refuses to give out more at once, or altogether, than is bearable."""
+
     name = ""  # it has no path
+    allowance: _Allowance
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or not 0 <= size <= _LARGEST_VALUE:
             raise UnusableSlide("The series holds a value that is too large.")
-        if self.left is not None:
-            self.left -= size
-            if self.left < 0:
+        if self.allowance.left is not None:
+            self.allowance.left -= size
+            if self.allowance.left < 0:
                 raise UnusableSlide("Too much has to be read to find the tiles of the series.")
         return super().read(size)
 
@@ -155,8 +164,9 @@ class _Bounded(io.BufferedReader):
 class _Instance(WsiDicomReadIO):  # type: ignore[misc]
     """An instance, read by position."""
 
-    def __init__(self, source: Positioned, name: str) -> None:
+    def __init__(self, source: Positioned, name: str, allowance: _Allowance) -> None:
         self._file = _Bounded(as_file(source).detach(), 64 * 1024)
+        self._file.allowance = allowance
         self.size = source.size
         super().__init__(self._file, cast(Any, PurePosixPath(name)))
         if self.media_storage_sop_class_uid != VLWholeSlideMicroscopyImageStorage:
@@ -167,18 +177,20 @@ class _Instance(WsiDicomReadIO):  # type: ignore[misc]
         """Give this very file: there is no path to open it by again."""
         yield self._file
 
-    def allow(self, size: int | None) -> None:
-        """Let so many more bytes be read; None: as many as tiles have."""
-        self._file.left = size
-
     def said(self) -> tuple[str, float | None]:
-        """Return who made the image and the magnification of the objective, where the header says so."""
+        """Return who made the image and the magnification of the objective, where the header says so.
+
+        Nothing, where too much would have to be read: colour profiles can be large.
+        """
         self.seek(0)
-        header = read_partial(
-            self._file,
-            stop_when=lambda tag, _vr, _length: tag > _OPTICAL_PATHS,
-            specific_tags=[Tag("Manufacturer"), _OPTICAL_PATHS],
-        )
+        try:
+            header = read_partial(
+                self._file,
+                stop_when=lambda tag, _vr, _length: tag > _OPTICAL_PATHS,
+                specific_tags=[Tag("Manufacturer"), _OPTICAL_PATHS],
+            )
+        except UnusableSlide:
+            return "", None
         powers = (path.get("ObjectiveLensPower") for path in header.get("OpticalPathSequence") or ())
         power = next((power for power in powers if power is not None), None)
         return str(header.get("Manufacturer") or ""), _positive(power, _MOST_POWER)
