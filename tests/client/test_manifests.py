@@ -84,6 +84,11 @@ def test_files(tmp_path: Path) -> None:
             [(("https://x/z.svs?a=b",), None)],
         ),
         (
+            f"s5cmd {'cp ' * 20_000}s3://b/z/* .\n",  # looked at in one go
+            (),
+            [(("s3://b/z/*",), None)],
+        ),
+        (
             "# portal\ncp s3://b/x/* .\ns5cmd --no-sign-request sync 's3://b/y/*' out\ncp s3://b/x/* .\n",
             (),
             [(("s3://b/x/*",), None), (("s3://b/y/*",), None)],

@@ -199,6 +199,8 @@ def test_the_whole_way_on_the_command_line(real: Any, tmp_path: Path) -> None:
     relay.listener.close()
     first = run("download", uid, "--to", str(target), *server, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
+    assert "1 series: CC BY 4.0 https://creativecommons.org/" in first.stderr
+    assert "License" not in first.stdout  # it has been said
     assert run("verify", str(target), cwd=tmp_path).returncode == 0
     victim = target / uid / "1-2.dcm"
     assert victim.exists(), sorted(path.name for path in (target / uid).iterdir())

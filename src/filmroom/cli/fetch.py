@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +28,7 @@ from filmroom.cli.plan import confirmed, is_terminal, print_licences, print_plan
 from filmroom.cli.slide_fetch import OF_SLIDES, fetch_slides
 from filmroom.cli.transfer_progress import shown_progress
 from filmroom.errors import InvalidInput
+from filmroom.model.entities import Series
 
 if TYPE_CHECKING:
     from filmroom.client import Client, DownloadReport
@@ -67,7 +68,10 @@ def _read_manifest(path: Path | None, server: str | None) -> tuple[tuple[OneSeri
     return (*listed.series, *listed.remote), server
 
 
-def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
+def _print_report(
+    report: DownloadReport, folder: Path, fmt: Format, *, told: Container[str] = frozenset()
+) -> None:
+    """Print what became of a download. ``told``: series whose licences were said before it."""
     if fmt is not Format.TABLE:
         rows = [
             {
@@ -88,7 +92,11 @@ def _print_report(report: DownloadReport, folder: Path, fmt: Format) -> None:
         f"{len(report.ok)} series fetched and checked ({human_size(report.bytes)}, {rate}/s), "
         f"{len(report.skipped)} already there, {len(report.failed)} failed: {folder}"
     )
-    licences = Counter(result.licence for result in (*report.ok, *report.skipped) if result.licence)
+    licences = Counter(
+        result.licence
+        for result in (*report.ok, *report.skipped)
+        if result.licence and result.series_instance_uid not in told
+    )
     from filmroom.net.answers import one_line
 
     for licence, count in licences.most_common(_TIDY):
@@ -249,7 +257,8 @@ def download(
                 per_host=per_host,
             )
         server = client.base_url
-    _print_report(report, to, fmt)
+    told = {each.series_instance_uid for each in chosen if isinstance(each, Series) and each.licence_name}
+    _print_report(report, to, fmt, told=told)
     _note_failures(report, chosen, to, server)
     report.raise_for_failures()
 

@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 from filmroom.client.layout import is_uid
@@ -24,7 +25,7 @@ _TITLES = frozenset({"seriesid", "seriesuid", "seriesinstanceuid", "series"})
 _DRS_TITLES = frozenset({"drsuri"})
 _URL_TITLES = frozenset({"imageurl", "wsiimageurl"})
 _EVERY_TITLE = _TITLES | _DRS_TITLES | _URL_TITLES
-_COMMAND = re.compile(r"(?:s5cmd\s.*)?(?:cp|sync)\s(?:.*\s)?[\"']?(s3://[^\s\"']+)", re.IGNORECASE)
+_VERBS = ("cp", "sync")
 _ENDINGS = frozenset({".tcia", ".csv", ".tsv", ".txt", ".s5cmd"})
 _SEPARATORS = ("\t", ",", ";")
 _LARGEST = 256 << 20  # bytes
@@ -168,8 +169,7 @@ def _together(found: Iterable[RemoteSeries]) -> tuple[RemoteSeries, ...]:
 
 def _lines(text: str) -> Iterator[str | RemoteSeries]:
     for number, line in enumerate(text.splitlines(), 1):
-        command = _COMMAND.match(line.strip())
-        bare = command[1] if command else line.strip(" \t\"',;")
+        bare = _copied(line) or line.strip(" \t\"',;")
         if is_address(bare):
             yield RemoteSeries((bare,))
             continue
@@ -183,6 +183,17 @@ def _lines(text: str) -> Iterator[str | RemoteSeries]:
         if not is_uid(word):
             raise _illegible(number, word)
         yield word
+
+
+def _copied(line: str) -> str | None:
+    """Return which folder of a bucket a line copies, if it is a command of s5cmd."""
+    words = line.split()
+    if words and words[0].lower() == "s5cmd":
+        words = list(dropwhile(lambda word: word.lower() not in _VERBS, words))
+    if not words or words[0].lower() not in _VERBS:
+        return None
+    named = (word.strip("\"'") for word in reversed(words))
+    return next((word for word in named if word.lower().startswith("s3://")), None)
 
 
 def _server(text: str) -> str | None:

@@ -64,7 +64,7 @@ def our_errors(root: str, timeout: float) -> Iterator[None]:
 def _unreachable(root: str, reason: str) -> ServerUnreachable:
     return ServerUnreachable(
         f"No answer from {root}: {reason.rstrip('.')}.",
-        advice="Check the address (--server, FILMROOM_SERVER), the network and whether the server runs.",
+        advice="Check the network, and that the server runs at this address.",
     )
 
 
