@@ -21,7 +21,7 @@ from filmroom.model.slides import Region
 from filmroom.render.file_part import FilePart
 from filmroom.slide.series import SlideSeries
 from filmroom.slide.tiles import picture, stored_tile
-from filmroom.testing.dicom_slides import slide_image, write_dicom_slide
+from filmroom.testing.dicom_slides import slide_image, slide_uid, write_dicom_slide
 from filmroom.testing.slides import specimen
 
 Open = Callable[..., SlideSeries]
@@ -119,6 +119,32 @@ def test_a_header_of_middling_length_is_read(tmp_path: Path, opened: Open) -> No
     a_long_header(ds, paths=100)
     ds.save_as(tmp_path / "a.dcm", enforce_file_format=True)
     assert opened(tmp_path / "a.dcm").facts.width == 256
+
+
+def parts_of(ds: Dataset, folder: Path, *sizes: int) -> list[Path]:
+    """Write an image as a concatenation (PS3.3 C.7.6.16.2.2.4) of parts with so many frames."""
+    frames = list(generate_frames(ds.PixelData, number_of_frames=int(ds.NumberOfFrames)))
+    ds.ConcatenationUID, ds.SOPInstanceUIDOfConcatenationSource = slide_uid("all"), slide_uid("source")
+    ds.InConcatenationTotalNumber = len(sizes)
+    paths, before = [], 0
+    for number, size in enumerate(sizes, 1):
+        ds.InConcatenationNumber, ds.ConcatenationFrameOffsetNumber = number, before
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = slide_uid(f"part {number}")
+        ds.NumberOfFrames, ds.PixelData = size, encapsulate(frames[before : before + size])
+        before += size
+        paths.append(folder / f"part-{number}.dcm")
+        ds.save_as(paths[-1], enforce_file_format=True)
+    return paths
+
+
+def test_an_image_in_parts(tmp_path: Path, opened: Open) -> None:
+    source = specimen(256, 256)
+    parts = parts_of(slide_image(source, "VOLUME", tile=64), tmp_path, 5, 7, 4)
+    slide = opened(*parts)
+    assert np.abs(whole(slide) - source.astype(int)).mean() < 8
+    assert stored_tile(slide, 0, 1, 1) != stored_tile(slide, 0, 2, 1)  # the first two parts
+    with pytest.raises(UnusableSlide):
+        opened(*parts[:2])
 
 
 def test_label_and_overview_are_never_levels(tmp_path: Path, opened: Open) -> None:

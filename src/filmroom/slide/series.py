@@ -88,7 +88,10 @@ class SlideSeries:
             source = WsiDicomFileSource(opened.values())
         if len(source.readers) != len(opened):
             raise UnusableSlide("The series holds a whole-slide image that cannot be read.")
-        if sum(map(_checked_tiles, source.readers)) > _MOST_TILES:
+        # Parts of a concatenation are one image.
+        tiles = {str(reader.uids.identifier): _checked_tiles(reader) for reader in source.readers}
+        frames = sum(int(reader.frame_count) for reader in source.readers)
+        if max(sum(tiles.values()), frames) > _MOST_TILES:
             raise UnusableSlide("The slide has too many tiles.")
         (base,) = (reader for reader in source.readers if reader.dataset is source.base_dataset)
         vendor, power = opened[str(base.filepath)].said()
@@ -211,7 +214,7 @@ def _checked_tiles(reader: WsiDicomReader) -> int:
     planes = int(dataset.number_of_focal_planes) * len(dataset.optical_path_identifiers)
     if min(planes, dataset.frame_count) < 1:
         raise UnusableSlide("The slide has no tiles.")
-    return max(_tiles(whole, tile) * planes, int(dataset.frame_count))
+    return _tiles(whole, tile) * planes
 
 
 def _refuse_misplaced(
