@@ -218,11 +218,7 @@ def update_download_file_column(data: Any, max_workers: int = _WORKERS) -> Any:
     """
     if "download_url" not in data.columns:
         data["download_url"] = ""
-    wanted = {
-        index: value["ID"]
-        for index, value in data["download_file"].items()
-        if isinstance(value, dict) and "ID" in value
-    }
+    wanted = [each.get("ID") if isinstance(each, dict) else None for each in data["download_file"]]
     with _Pages() as pages:
 
         def address(number: Any) -> str:
@@ -233,12 +229,11 @@ def update_download_file_column(data: Any, max_workers: int = _WORKERS) -> Any:
                 return ""
             return str(found.get("source_url") or "") if isinstance(found, dict) else ""
 
-        numbers = list(dict.fromkeys(wanted.values()))
+        numbers = list(dict.fromkeys(number for number in wanted if number is not None))
         with ThreadPoolExecutor(max_workers) as pool:
             addresses = dict(zip(numbers, pool.map(address, numbers), strict=True))
-    for index, number in wanted.items():
-        if addresses[number]:
-            data.at[index, "download_url"] = addresses[number]
+    before = list(data["download_url"])
+    data["download_url"] = [addresses.get(each) or old for each, old in zip(wanted, before, strict=True)]
     missing = sum(not each for each in addresses.values())
     log.info("%d of %d addresses of files found.", len(addresses) - missing, len(addresses))
     return data

@@ -10,9 +10,8 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-import nh3
-
 from filmroom.model.policy import Attribution
+from filmroom.server.clean_html import clean_html
 from filmroom.server.datacite.app import MOUNT_PATH
 from filmroom.server.errors import POLICY_PATH
 from filmroom.server.pages import page
@@ -23,8 +22,6 @@ from filmroom.wire.datacite.styles import CitationOptions, formatted_citation
 
 LANDING_PATH = "/doi"
 
-_TAGS = {"p", "br", "b", "i", "em", "strong", "sub", "sup", "ul", "ol", "li", "a"}
-_SCHEMES = {"http", "https"}
 _WEB = ("http://", "https://")
 _SHOWN_RELATIONS = 25
 # Headers are short; the page itself links to all formats.
@@ -233,15 +230,7 @@ def _abstract(record: Record) -> str:
     described = record.description("Abstract") or record.description()
     if described is None:
         return ""
-    cleaned = nh3.clean(
-        described,
-        tags=_TAGS,
-        attributes={"a": {"href"}},
-        url_schemes=_SCHEMES,
-        link_rel="nofollow noopener",
-        strip_comments=True,
-    )
-    return _section("Abstract", f"<div>{cleaned}</div>")
+    return _section("Abstract", f"<div>{clean_html(described)}</div>")
 
 
 def _rights(landing: Landing) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
-import nh3
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, request_response
 
 from filmroom import settings
 from filmroom.errors import InvalidInput, NotFound
+from filmroom.server.clean_html import clean_html
 from filmroom.server.collection_manager.asked import Asked
 from filmroom.server.cors import with_cors
 from filmroom.server.datacite.conversions import as_travelling
@@ -31,8 +31,7 @@ from filmroom.wire.collection_manager.resources import (
 )
 from filmroom.wire.collection_manager.rows import Edition
 
-_TAGS = {"p", "br", "b", "i", "em", "strong", "sub", "sup", "ul", "ol", "li", "a", "h3", "h4", "table"}
-_TAGS |= {"tbody", "thead", "tr", "td", "th"}
+_LAYOUT = frozenset({"h3", "h4", "table", "thead", "tbody", "tr", "td", "th"})
 
 
 class CollectionManager:
@@ -88,7 +87,8 @@ class CollectionManager:
             return _problem(error, request)
 
     async def _edition(self, request: Request) -> Edition:
-        published = await self._service.in_thread(self._datasets.published)
+        # Counting a large archive takes seconds after it changed: others do not wait for it.
+        published = await self._service.in_spare_thread(self._datasets.published)
         return Edition(published, self._service.root(request), as_travelling)
 
     @staticmethod
@@ -121,7 +121,7 @@ def _bare(request: Request, edition: Edition, asked: Asked) -> Response:
     if asked.page > pages:
         raise InvalidInput("The page number requested is larger than the number of pages available.")
     given = {name: value for name, value in request.query_params.items() if name != "page"}
-    address = f"{edition.root}{request.url.path}"
+    address = f"{edition.root}{ROOT_PATH}/v1/{asked.resource.name}/"
     links = [
         f'<{address}?{urlencode({**given, "page": number})}>; rel="{relation}"'
         for relation, number in (("prev", asked.page - 1), ("next", asked.page + 1))
@@ -134,19 +134,10 @@ def _bare(request: Request, edition: Edition, asked: Asked) -> Response:
 
 
 def _told(row: Any, fields: tuple[Field, ...]) -> dict[str, Any]:
-    return {each.name: _clean(each.make(row)) if each.markup else each.make(row) for each in fields}
-
-
-def _clean(text: str) -> str:
-    """Return HTML without what could do anything: clients show it as it comes."""
-    return nh3.clean(
-        text,
-        tags=_TAGS,
-        attributes={"a": {"href"}},
-        url_schemes={"http", "https"},
-        link_rel="nofollow noopener",
-        strip_comments=True,
-    )
+    return {
+        each.name: clean_html(each.make(row), also=_LAYOUT) if each.markup else each.make(row)
+        for each in fields
+    }
 
 
 def _numbered(rows: Any, text: str) -> Any:

@@ -87,17 +87,13 @@ def _references(rows: Iterable[DatasetRow]) -> list[dict[str, Any]]:
     return [_reference(row) for row in rows]
 
 
-def _title_of_kind(kind: DatasetKind) -> str:
-    return "related_collections" if kind is DatasetKind.ANALYSIS_RESULT else "related_collection"
-
-
 def _dataset_fields(kind: DatasetKind) -> tuple[Field, ...]:
     prefix = "result" if kind is DatasetKind.ANALYSIS_RESULT else "collection"
 
     def long(name: str, make: Callable[[DatasetRow], str]) -> Field:
         return Field(name, make, long=True, markup=True)
 
-    sources = _title_of_kind(kind)
+    sources = "related_collections" if kind is DatasetKind.ANALYSIS_RESULT else "related_collection"
     fields = (
         Field("id", _number),
         Field("slug", slug_of),
