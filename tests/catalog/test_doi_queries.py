@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import fnmatch
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import sqlalchemy as sa
 from filmroom.catalog import Catalog, doi_search
 from filmroom.catalog.database import time_limit
 from filmroom.catalog.doi_facets import DEFAULT_FACETS, FACETS
+from filmroom.catalog.doi_leaves import pattern_of
+from filmroom.catalog.doi_query import pieces
 from filmroom.errors import QueryRefused
 from filmroom.model.doi_directory import DoiDirectory
 from filmroom.model.doi_questions import Counted, Cursor, DoiPart, DoiQuestion, OneOf
@@ -361,6 +364,20 @@ def test_a_pattern_that_stands_for_too_many_words_is_refused(
     with pytest.raises(QueryRefused, match="more than 3"):
         find("titles.title:*n*")
     assert find("doi:10.5072/*") == [CT, IMAGE, MR]  # the beginning of a keyword is one piece of the index
+
+
+def test_words_with_wildcards_are_matched_as_files_are() -> None:
+    for number in range(4**5):
+        pattern = "".join("ab*?"[number // 4**place % 4] for place in range(5)).lstrip("b")
+        fits = pattern_of(pieces(pattern)).fullmatch
+        for word in ("", "a", "ab", "ba", "aab", "abab", "babab", "aabbab", "bbbbbb"):
+            assert (fits(word) is not None) == fnmatch.fnmatchcase(word, pattern), (pattern, word)
+
+
+def test_stars_between_letters_take_no_time_on_a_long_title(find: Find) -> None:
+    """The database finds it without regard to case; what then tells the cases apart tries nothing twice."""
+    assert pattern_of(pieces("*a" * 500 + "*Z*")).fullmatch("a" * 2000 + "z") is None
+    assert find("titles.title.keyword:" + "*a" * 500 + "*Z*") == []
 
 
 def test_a_query_that_takes_too_long_is_refused(filled: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

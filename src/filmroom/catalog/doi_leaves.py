@@ -134,7 +134,7 @@ class Leaves:
         if kind is not Kind.TEXT and parts == [start, Wild.ANY]:
             # The beginning of a keyword is one piece of the index, however many values it holds.
             return self._terms(key, sa.select(doi_term.c.id).where(*in_range))
-        whole = re.compile("".join(_regex(part) for part in parts), re.DOTALL)
+        whole = pattern_of(parts)
         return self._chosen(
             key,
             [*in_range, doi_term.c.term.like(_like(parts), escape="\\")],
@@ -284,7 +284,18 @@ def _like(parts: Sequence[str | Wild]) -> str:
     )
 
 
-def _regex(part: str | Wild) -> str:
-    if isinstance(part, Wild):
-        return ".*" if part is Wild.ANY else "."
-    return re.escape(part)
+def pattern_of(parts: Sequence[str | Wild]) -> re.Pattern[str]:
+    """Return what matches whole terms with wildcards.
+
+    What stands between two ``*`` is taken where it comes first, and not looked for again (an atomic group):
+    tried at every place, a few letters with stars between them would take hours on one long title.
+    """
+    runs = [""]
+    for part in parts:
+        if part is Wild.ANY:
+            runs.append("")
+        else:
+            runs[-1] += "." if isinstance(part, Wild) else re.escape(part)
+    first, *between = runs
+    end = f".*{between.pop()}" if between else ""
+    return re.compile(first + "".join(f"(?>.*?{run})" for run in between) + end, re.DOTALL)
