@@ -9,26 +9,25 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
-from conftest import Slides
 from filmroom import AsyncClient, Client
-from filmroom.catalog import Catalog
 from filmroom.client import ListedSlide, SlideResult
 from filmroom.client.slide_places import place_slides
 from filmroom.client.sources.base import RemoteSeries
 from filmroom.errors import DigestMismatch, InvalidInput, NotFound, NotOffline, ServerError
 from filmroom.ingest.assign import Rules
 from filmroom.ingest.load import IngestOptions, ingest_paths
-from filmroom.model.access import Role
-from filmroom.model.accounts import Grant
 from filmroom.net.digests import repr_digest, told_digests
 from filmroom.net.retry import RetryPolicy
 from filmroom.settings import ArchiveAddress
+from filmroom.testing.archives import PAIRS, shared_archive
 from filmroom.testing.commands import run_filmroom
 from filmroom.testing.faults import Fault, FaultyRelay, Schedule
 from filmroom.testing.live import running_server
@@ -61,7 +60,7 @@ def quick(url: str, **options: Any) -> Client:
     return Client(url, timeout=5, retry=QUICK, **options)
 
 
-def test_slides_are_typed_records(slides: Slides) -> None:
+def test_slides_are_typed_records(slides: Any) -> None:
     with Client(slides.url) as client:
         assert [each.name for each in client.slide_collections()] == ["Open"]
         found = client.slides(collection="Open")
@@ -85,7 +84,7 @@ def test_slides_are_typed_records(slides: Slides) -> None:
         assert found.to_polars().height == 3
 
 
-def test_what_was_granted_is_listed_and_fetched_with_the_login(slides: Slides, tmp_path: Path) -> None:
+def test_what_was_granted_is_listed_and_fetched_with_the_login(slides: Any, tmp_path: Path) -> None:
     with Client(slides.url) as nobody, Client(slides.url, token=slides.token) as ann:
         assert not nobody.slides(collection="Shut")
         (secret,) = ann.slides(collection="Shut")
@@ -97,7 +96,7 @@ def test_what_was_granted_is_listed_and_fetched_with_the_login(slides: Slides, t
         assert hashlib.md5(result.path.read_bytes()).hexdigest() == secret.md5
 
 
-def test_the_token_goes_to_the_server_alone(slides: Slides, tmp_path: Path) -> None:
+def test_the_token_goes_to_the_server_alone(slides: Any, tmp_path: Path) -> None:
     """A list may name files anywhere: another server is asked as nobody."""
     with FaultyRelay(slides.url) as relay, Client(slides.url, token=slides.token) as ann:
         (secret,) = ann.slides(collection="Shut")
@@ -111,7 +110,7 @@ def test_the_token_goes_to_the_server_alone(slides: Slides, tmp_path: Path) -> N
     assert isinstance(result.error, NotFound)
 
 
-def test_a_download_is_checked_and_done_once(slides: Slides, tmp_path: Path) -> None:
+def test_a_download_is_checked_and_done_once(slides: Any, tmp_path: Path) -> None:
     with Client(slides.url) as client:
         found = client.slides(collection="Open")
         report = client.download_slides(found, tmp_path)
@@ -134,7 +133,7 @@ def test_a_download_is_checked_and_done_once(slides: Slides, tmp_path: Path) -> 
     assert not list((tmp_path / ".filmroom").glob("*.lock"))
 
 
-def test_what_another_program_left_is_compared_not_believed(slides: Slides, tmp_path: Path) -> None:
+def test_what_another_program_left_is_compared_not_believed(slides: Any, tmp_path: Path) -> None:
     with Client(slides.url) as client:
         found = client.slides(collection="Open")
         for slide in found:
@@ -150,30 +149,32 @@ def test_what_another_program_left_is_compared_not_believed(slides: Slides, tmp_
         assert hashlib.md5((tmp_path / "Open" / slides.svs).read_bytes()).hexdigest() == one.md5
 
 
+@pytest.fixture(scope="module", params=PAIRS)
+def big_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ArchiveAddress]:
+    yield from shared_archive(request, tmp_path_factory)
+
+
 @pytest.fixture(scope="module")
-def big(
-    session_address: ArchiveAddress, slides: Slides, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, bytes]:
-    """The server's address, and a slide of more than a megabyte in a collection of its own."""
+def big(big_address: ArchiveAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, bytes]]:
+    """A server's address, and its only slide, which is large enough to be continued inside."""
     folder = tmp_path_factory.mktemp("big")
     write_svs(folder / BIG, width=3000, height=2400, label=False)
-    ingest_paths(session_address, [folder], IngestOptions(Rules(collection="Big", access="restricted"), 1))
-    with Catalog.open(session_address.database_url) as catalog:
-        catalog.grants().add(Grant("Big", None, Role.READ.value, user="ann"))
-    with Client(slides.url, token=slides.token) as ann:
-        (found,) = ann.slides(collection="Big")
-    content = slides.as_ann(found.url or "").body
-    assert len(content) > 600_000
-    return slides.url, content
+    ingest_paths(big_address, [folder], IngestOptions(Rules(collection="Big"), 1))
+    with running_server(big_address) as url, Client(url) as client:
+        (found,) = client.slides()
+        with urlopen(found.url or "", timeout=60) as answer:
+            content = answer.read()
+        assert len(content) > 600_000
+        yield url, content
 
 
 @pytest.mark.parametrize("fault", ["truncate", "reset", "slow-down", "refuse"])
-def test_a_broken_transfer_is_continued(
-    big: tuple[str, bytes], slides: Slides, tmp_path: Path, fault: Fault
-) -> None:
+def test_a_broken_transfer_is_continued(big: tuple[str, bytes], tmp_path: Path, fault: Fault) -> None:
     url, content = big
-    with FaultyRelay(url) as relay, quick(relay.url, token=slides.token) as client:
-        (slide,) = client.slides(collection="Big")
+    with FaultyRelay(url) as relay, quick(relay.url) as client:
+        (slide,) = client.slides()
         relay.schedule = Planned(plan=[None, fault, fault])
         (result,) = client.download_slides(slide, tmp_path).results
         assert result.status == "ok", result.error
@@ -181,12 +182,10 @@ def test_a_broken_transfer_is_continued(
         assert relay.schedule.requests == 4
 
 
-def test_the_next_run_goes_on_where_one_gave_up(
-    big: tuple[str, bytes], slides: Slides, tmp_path: Path
-) -> None:
+def test_the_next_run_goes_on_where_one_gave_up(big: tuple[str, bytes], tmp_path: Path) -> None:
     url, content = big
-    with FaultyRelay(url) as relay, quick(relay.url, token=slides.token) as client:
-        (slide,) = client.slides(collection="Big")
+    with FaultyRelay(url) as relay, quick(relay.url) as client:
+        (slide,) = client.slides()
         down: list[Fault | None] = ["slow-down"] * 3
         relay.schedule = Planned(plan=[None, "truncate", *down])
         (failed,) = client.download_slides(slide, tmp_path).results
@@ -200,12 +199,10 @@ def test_the_next_run_goes_on_where_one_gave_up(
         assert result.path.read_bytes() == content
 
 
-def test_a_flipped_bit_is_fetched_again_and_never_kept(
-    big: tuple[str, bytes], slides: Slides, tmp_path: Path
-) -> None:
+def test_a_flipped_bit_is_fetched_again_and_never_kept(big: tuple[str, bytes], tmp_path: Path) -> None:
     url, content = big
-    with FaultyRelay(url) as relay, quick(relay.url, token=slides.token) as client:
-        (slide,) = client.slides(collection="Big")
+    with FaultyRelay(url) as relay, quick(relay.url) as client:
+        (slide,) = client.slides()
         relay.schedule = Planned(plan=[None, "corrupt"])
         (result,) = client.download_slides(slide, tmp_path).results
         assert result.status == "ok", result.error
@@ -216,9 +213,7 @@ def test_a_flipped_bit_is_fetched_again_and_never_kept(
         assert not bad.path.exists()
 
 
-def test_files_by_address_are_compared_with_the_digest_in_the_header(
-    big: tuple[str, bytes], slides: Slides, tmp_path: Path
-) -> None:
+def test_files_by_address_are_compared_with_the_digest_in_the_header(slides: Any, tmp_path: Path) -> None:
     """Also where only the address is known, as in a manifest."""
     with FaultyRelay(slides.url) as relay, quick(relay.url) as client:
         one = named(client.slides(collection="Open"), slides.svs)
@@ -233,7 +228,7 @@ def test_files_by_address_are_compared_with_the_digest_in_the_header(
         assert (result.status, result.warnings) == ("ok", ())
 
 
-def test_the_cohort_table_is_a_manifest(slides: Slides, tmp_path: Path) -> None:
+def test_the_cohort_table_is_a_manifest(slides: Any, tmp_path: Path) -> None:
     table = slides.get("/pathdb/system/files/collectionmetadata/cohort_builder.csv").body.decode()
     as_it_is, renamed = tmp_path / "cohort.csv", tmp_path / "images.csv"
     as_it_is.write_text(table)
@@ -255,7 +250,7 @@ async def _asked(url: str, target: Path) -> tuple[Any, Any]:
         return found, await client.download_slides(found, target)
 
 
-def test_awaited(slides: Slides, tmp_path: Path) -> None:
+def test_awaited(slides: Any, tmp_path: Path) -> None:
     found, report = asyncio.run(_asked(slides.url, tmp_path))
     with Client(slides.url) as client:
         assert found == client.slides(collection="Open")
@@ -302,14 +297,14 @@ def test_names_from_outside_stay_in_the_folder(tmp_path: Path, collection: str |
         assert not any(part.startswith(".") for part in inside.parts)
 
 
-def test_a_receipt_from_elsewhere_names_no_file_outside(slides: Slides, tmp_path: Path) -> None:
+def test_a_receipt_from_elsewhere_names_no_file_outside(slides: Any, tmp_path: Path) -> None:
     target = tmp_path / "target"
     with Client(slides.url) as client:
         found = client.slides(subject="TCGA-AB-1234")
         (result,) = client.download_slides(found, target).results
         (receipt,) = (target / ".filmroom").glob("*.slide")
         told = json.loads(receipt.read_bytes())
-        assert told["md5"] == found[0].md5
+        assert (told["md5"], told["url"]) == (found[0].md5, found[0].url)
         for path in ("../outside.svs", "/tmp/outside.svs", "", "Open/../../x.svs", ".filmroom/x"):
             receipt.write_text(json.dumps({**told, "path": path}))
             (place,) = place_slides(found, target, by_collection=True)
@@ -320,7 +315,7 @@ def test_a_receipt_from_elsewhere_names_no_file_outside(slides: Slides, tmp_path
             assert (again.status, again.path) == ("skipped", result.path)
 
 
-def test_what_is_no_slide_is_refused(slides: Slides, tmp_path: Path) -> None:
+def test_what_is_no_slide_is_refused(slides: Any, tmp_path: Path) -> None:
     with Client(slides.url) as client:
         with pytest.raises(InvalidInput, match="No slide"):
             client.download_slides(["https://h/a.svs"], tmp_path)  # type: ignore[list-item]
@@ -350,7 +345,7 @@ def test_digests_of_the_header() -> None:
         assert told_digests(bad) == {}
 
 
-def test_the_guide(new_slides: Slides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_guide(new_slides: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the guide says in Python is run."""
     (tmp_path / "in").mkdir()
     write_svs(tmp_path / "in" / "one.svs", seed=5)
@@ -366,7 +361,7 @@ def test_the_guide(new_slides: Slides, tmp_path: Path, monkeypatch: pytest.Monke
 # -- commands --------------------------------------------------------------------------------------------
 
 
-def test_commands(slides: Slides, tmp_path: Path) -> None:
+def test_commands(slides: Any, tmp_path: Path) -> None:
     rows = json.loads(run_filmroom("slides", "--server", slides.url, "--format", "json").stdout)
     assert {row["name"] for row in rows} == {slides.svs, slides.plain, slides.ome}
     table = run_filmroom("slides", "--server", slides.url, "-c", "Open", "-p", "TCGA-AB-1234").stdout
@@ -391,7 +386,7 @@ def test_commands(slides: Slides, tmp_path: Path) -> None:
 
 
 def test_slides_are_cited_by_their_doi(
-    new_slides: Slides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_slides: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FILMROOM_DOI_SERVER", "http://127.0.0.1:9")
     monkeypatch.setenv("FILMROOM_DOI_RECORDS", str(tmp_path / "dois"))
@@ -408,7 +403,7 @@ def test_slides_are_cited_by_their_doi(
             client.cite(collections=["Nowhere"])
 
 
-def test_a_snapshot_says_that_it_has_no_slides(slides: Slides, tmp_path: Path) -> None:
+def test_a_snapshot_says_that_it_has_no_slides(slides: Any, tmp_path: Path) -> None:
     snapshot = tmp_path / "snapshot"
     with Client(slides.url) as client:
         client.sync(snapshot)

@@ -151,7 +151,8 @@ class SlideDownload:
 
     def _noted(self, place: SlidePlace, md5: str) -> SlideReceipt:
         stat = place.file.stat()
-        receipt = SlideReceipt(place.url, place.relative, stat.st_size, md5, stat.st_mtime_ns)
+        address = place.url.partition("?")[0]  # what signs it is not kept in a folder that may be passed on
+        receipt = SlideReceipt(address, place.relative, stat.st_size, md5, stat.st_mtime_ns)
         place.note(receipt)
         return receipt
 
