@@ -265,9 +265,10 @@ def whole_tables(catalog: Catalog, statement: str, parameters: Any) -> list[str]
             plan = [row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
             return [step for step in plan if step.startswith("SCAN") and step.split()[1] in GROWING]
         # What a large table would get: with few rows the planner would read it whole.
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET enable_seqscan = off")
         cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
         row = cursor.fetchone()
+        cursor.execute("RESET enable_seqscan")
         found = row[0] if not isinstance(row[0], str) else json.loads(row[0])
         nodes, whole = [entry["Plan"] for entry in found], []
         for node in nodes:

@@ -197,6 +197,8 @@ def balanced(address: ArchiveAddress, kind: str, killed: list[int]) -> Iterator[
         def kill(port: int) -> None:
             victim = servers[0][0].pid if kind == "servers" else worker_at(port, servers[0][0].pid)
             os.kill(victim, signal.SIGKILL)
+            if kind == "servers":
+                servers[0][0].wait(60)  # until then its port takes connections that nobody serves
             killed.append(victim)
 
         balancer = Balancer([port for _, port in servers], kill)
