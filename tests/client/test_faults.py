@@ -239,7 +239,7 @@ FAULTS = [
     Fault(
         "the disk is too small",
         small_disk,
-        "The series need … bytes, but only … are free in …",
+        "The download needs … bytes, but only … are free in …",
         errors.StoreFull,
         one_server=True,
     ),
